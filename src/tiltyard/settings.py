@@ -1,0 +1,196 @@
+"""Settings of every process: flag > ``TILTYARD_SECTION__KEY`` > ``tiltyard.toml`` > default."""
+
+import os
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tiltyard.errors import InvalidInputError
+
+
+class Section(BaseModel):
+    """A table of ``tiltyard.toml``; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ControlSettings(Section):
+    """Where control listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8700
+    confirm_timeout_s: float = Field(default=10.0, gt=0)
+    """How long a promotion waits for gateways before it answers 202."""
+    max_upload_mb: int = 2048
+    """Largest version folder that is accepted."""
+
+
+class GatewaySettings(Section):
+    """Where the gateway listens, and its limits."""
+
+    name: str = "gateway"
+    host: str = "127.0.0.1"
+    port: int = 8701
+    max_body_bytes: int = 8_000_000
+    max_rows: int = 10_000
+    max_batch_rows: int = 256
+    max_pending_rows: int = 20_000
+    """Rows waiting for scorers, over all models; beyond it calls get 503."""
+    max_pending_requests: int = 128
+    """Calls under way; beyond it calls get 503 before they are parsed."""
+    answer_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    header_timeout_s: float = 10.0
+    """How long a client may take to send a request's head and body."""
+    segment_bytes: int = 16_000_000
+    keep_confirmed_s: float = 900.0
+    """How long a segment stays after all of it was confirmed in the store."""
+
+
+class WorkerSettings(Section):
+    """How the worker moves data."""
+
+    batch_records: int = 2_000
+    poll_s: float = 0.2
+    lease_s: float = 10.0
+
+
+class RunnerSettings(Section):
+    """How runs are executed."""
+
+    concurrency: int = 1
+    poll_s: float = 0.5
+    heartbeat_s: float = 2.0
+    lost_after_s: float = 30.0
+    """A running run without a heartbeat for this long is failed or tried again."""
+
+
+class DatabaseSettings(Section):
+    """A database by URL; empty means the embedded SQLite file in the home folder."""
+
+    url: str = ""
+
+
+class PipelineSettings(Section):
+    """Where the parameterized notebooks are."""
+
+    path: Path = Path("pipelines")
+
+
+class ClientSettings(Section):
+    """How a notebook, the CLI or another process reaches control and the gateway."""
+
+    url: str = ""
+    """Control's URL; empty means the embedded one."""
+    token: str = ""
+    """Empty means the file ``tokens/cli`` in the home folder."""
+    gateway_url: str = ""
+    """The gateway's URL; empty means the embedded one."""
+
+
+class Settings(BaseSettings):
+    """All settings; see each section."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TILTYARD_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    home: Path = Path(".tiltyard")
+    """Folder of all state."""
+    runtime: Literal["process"] = "process"
+    """What deployments run on."""
+    runtime_dir: str = ""
+    """Folder of the scorers' sockets, at most 60 bytes; empty means one below the temporary
+    folder, named after the home."""
+    control: ControlSettings = ControlSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    worker: WorkerSettings = WorkerSettings()
+    runner: RunnerSettings = RunnerSettings()
+    registry: DatabaseSettings = DatabaseSettings()
+    lake: DatabaseSettings = DatabaseSettings()
+    store: DatabaseSettings = DatabaseSettings()
+    pipelines: PipelineSettings = PipelineSettings()
+    client: ClientSettings = ClientSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: flags, environment, file."""
+        toml = TomlConfigSettingsSource(settings_cls, config_file())
+        return init_settings, env_settings, toml
+
+    def path(self, *parts: str) -> Path:
+        """Return an absolute path below the home folder."""
+        return self.home.absolute().joinpath(*parts)
+
+    @property
+    def registry_url(self) -> str:
+        """SQLAlchemy URL of the registry."""
+        return self.registry.url or f"sqlite:///{self.path('registry.db')}"
+
+    @property
+    def lake_url(self) -> str:
+        """SQLAlchemy URL of the data lake."""
+        return self.lake.url or f"sqlite:///{self.path('lake.db')}"
+
+    @property
+    def store_url(self) -> str:
+        """URL of the store."""
+        return self.store.url or f"sqlite:///{self.path('store.db')}"
+
+    @property
+    def control_url(self) -> str:
+        """URL under which control is reached."""
+        return self.client.url or f"http://{self.control.host}:{self.control.port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """URL under which the gateway is reached."""
+        return self.client.gateway_url or f"http://{self.gateway.host}:{self.gateway.port}"
+
+    @property
+    def sockets(self) -> Path:
+        """Folder of the scorers' sockets."""
+        if self.runtime_dir:
+            return Path(self.runtime_dir)
+        mark = zlib.crc32(str(self.path()).encode())
+        return Path(tempfile.gettempdir()) / f"tiltyard-{os.getuid()}-{mark:08x}"
+
+
+def config_file() -> Path:
+    """Return the settings file: ``TILTYARD_CONFIG``, else ``tiltyard.toml`` here."""
+    return Path(os.environ.get("TILTYARD_CONFIG", "tiltyard.toml"))
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        InvalidInputError: naming each setting that cannot be used.
+    """
+    try:
+        return Settings(**{k: v for k, v in flags.items() if v is not None})
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
+        )
+        raise InvalidInputError(f"Settings ({config_file()} or environment): {wrong}.") from None

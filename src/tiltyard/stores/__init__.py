@@ -1,0 +1,1 @@
+"""Where history, live log, predictions, actuals and summaries are kept."""

@@ -1,0 +1,1 @@
+"""The documents that rooms hand to each other."""
