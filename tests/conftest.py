@@ -1,0 +1,23 @@
+"""Options of every test."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--long``: soak tests run all their rounds."""
+    parser.addoption("--long", action="store_true", help="run all rounds of the soak tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless asked for; they are deselected, not skipped."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if not item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture(scope="session")
+def long_rounds(request: pytest.FixtureRequest) -> bool:
+    """Whether soak tests run all their rounds."""
+    return bool(request.config.getoption("--long"))
