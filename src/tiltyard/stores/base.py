@@ -88,8 +88,14 @@ class Store(ABC):
         *,
         event_time: str | None,
         created_by: str,
+        latest: bool = True,
     ) -> HistorySnapshot:
-        """Keep a snapshot, all or nothing, and make it the model's latest."""
+        """Keep a snapshot, all or nothing, and make it the model's latest.
+
+        With ``latest=False`` the latest stays what it is: the snapshot is read by its digest
+        only. So a retraining keeps history plus live rows, and the next one does not add live
+        rows to them again.
+        """
 
     @abstractmethod
     def history(self, model: str, digest: str | None = None) -> HistorySnapshot | None:
