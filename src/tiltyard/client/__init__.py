@@ -1,0 +1,1 @@
+"""Control's HTTP client: what notebooks, the CLI, gateway, worker and runner call."""
