@@ -95,6 +95,8 @@ class ClientSettings(Section):
     """Empty means the file ``tokens/cli`` in the home folder."""
     gateway_url: str = ""
     """The gateway's URL; empty means the embedded one."""
+    application_token: str = ""
+    """Token for the gateway; empty means one that the library has issued to itself."""
 
 
 class Settings(BaseSettings):
