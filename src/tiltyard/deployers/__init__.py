@@ -1,0 +1,1 @@
+"""What runs scorers and Tiltyard's own processes."""

@@ -1,0 +1,210 @@
+"""Makes what runs equal to what control has recorded.
+
+The loop of ``tiltyard up``: it starts the scorers of live deployments, probes every new scorer
+before the deployment counts as healthy, tells control the outcome, and stops what was retired.
+While control is away everything that runs goes on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tiltyard.client.control import ControlClient
+from tiltyard.deployers.base import Deployer, ReplicaStatus
+from tiltyard.errors import TiltyardError, UnavailableError
+from tiltyard.types.registry import Deployment, DeploymentState, Version
+
+logger = logging.getLogger(__name__)
+
+STARTS_BEFORE_FAILED = 3
+STARTS_BEFORE_ALARM = 5
+_RUN = {DeploymentState.STARTING, DeploymentState.HEALTHY, DeploymentState.FAILED}
+
+
+class NotListeningError(UnavailableError):
+    """A scorer does not answer on its socket yet."""
+
+    code = "not_listening"
+
+
+class Probe(Protocol):
+    """Asks a scorer who it is and to repeat the golden rows."""
+
+    def __call__(self, endpoint: str, folder: Path, version: Version) -> str | None:
+        """Return why the scorer is refused; None if it is as it must be.
+
+        Raises:
+            NotListeningError: it does not listen yet.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a deployment, to be told to control until it knows."""
+
+    state: DeploymentState
+    reason: str | None = None
+    told: bool = False
+
+
+class Reconciler:
+    """Reconciles the deployments of one runtime.
+
+    Args:
+        client: of control, as an operator.
+        folder_of: gives the folder of a version, read-only.
+        refused_exit: the exit code by which a scorer says that the golden rows differ.
+    """
+
+    def __init__(
+        self,
+        client: ControlClient,
+        deployer: Deployer,
+        probe: Probe,
+        folder_of: Callable[[Version], Path],
+        *,
+        runtime: str = "process",
+        refused_exit: int,
+        poll_s: float = 0.3,
+    ) -> None:
+        self._client = client
+        self._deployer = deployer
+        self._probe = probe
+        self._folder_of = folder_of
+        self._runtime = runtime
+        self._refused_exit = refused_exit
+        self._poll_s = poll_s
+        self._recorded: list[Deployment] = []
+        self._versions: dict[str, Version] = {}
+        self._trusted: dict[str, dict[int, int]] = {}  # deployment → replica → run
+        self._outcomes: dict[str, Outcome] = {}
+        self._away = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Reconcile until ``stop`` is set."""
+        while not stop.wait(self._poll_s):
+            self.step(stop)
+
+    def step(self, stop: threading.Event | None = None) -> None:
+        """Compare once and do what is missing."""
+        self._look()
+        wanted = [d for d in self._recorded if self._is_wanted(d)]
+        for gone in self._deployer.running() - {d.id for d in wanted}:
+            self._stop(gone)
+        for deployment in wanted:
+            self._attempt(self._start, deployment)
+        for deployment in wanted:
+            if stop is None or not stop.is_set():
+                self._attempt(self._judge, deployment)
+        for deployment in self._recorded:
+            self._attempt(self._tell, deployment)
+
+    def _look(self) -> None:
+        try:
+            recorded = self._client.deployments()
+        except TiltyardError as error:
+            if not self._away:
+                logger.warning("Deployments stay as they are: %s", error)
+            self._away = True
+            return
+        self._away = False
+        self._recorded = [d for d in recorded if d.runtime == self._runtime]
+
+    def _is_wanted(self, deployment: Deployment) -> bool:
+        outcome = self._outcomes.get(deployment.id)
+        if outcome and outcome.told and deployment.state is DeploymentState.STARTING:
+            del self._outcomes[deployment.id]  # asked for anew
+            return True
+        given_up = outcome is not None and outcome.state is not DeploymentState.HEALTHY
+        if given_up and not self._trusted.get(deployment.id):
+            return False
+        return deployment.state in _RUN
+
+    def _attempt(self, action: Callable[[Deployment], None], deployment: Deployment) -> None:
+        try:
+            action(deployment)
+        except (TiltyardError, OSError) as error:
+            logger.warning("Deployment %s: %s", deployment.id, error)
+
+    def _start(self, deployment: Deployment) -> None:
+        if deployment.id in self._deployer.running():
+            return
+        version = self._client.version(deployment.model, deployment.version)
+        self._versions[deployment.id] = version
+        folder = self._folder_of(version)
+        if not folder.is_dir():
+            self._give_up(deployment.id, DeploymentState.FAILED, f"{folder} is not there.")
+            return
+        self._deployer.ensure(deployment, folder)
+
+    def _judge(self, deployment: Deployment) -> None:
+        if deployment.id not in self._versions:
+            return
+        replicas = self._deployer.status(deployment.id)
+        for number, replica in enumerate(replicas):
+            self._judge_replica(deployment, number, replica)
+            if deployment.id not in self._deployer.running():
+                return
+        trusted = self._trusted.get(deployment.id, {})
+        if replicas and all(trusted.get(n) == r.run for n, r in enumerate(replicas)):
+            self._outcomes[deployment.id] = Outcome(DeploymentState.HEALTHY)
+
+    def _judge_replica(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
+        trusted = self._trusted.setdefault(deployment.id, {})
+        if trusted.get(number) == replica.run and replica.running:
+            return
+        if replica.exit_code == self._refused_exit and not replica.running:
+            self._give_up(deployment.id, DeploymentState.REFUSED, self._why(deployment, number))
+            return
+        if replica.running:
+            try:
+                refusal = self._refusal(deployment, replica)
+            except NotListeningError:
+                return
+            if refusal is None:
+                trusted[number] = replica.run
+            else:
+                self._give_up(deployment.id, DeploymentState.REFUSED, refusal)
+            return
+        self._count_ends(deployment, number, replica)
+
+    def _refusal(self, deployment: Deployment, replica: ReplicaStatus) -> str | None:
+        version = self._versions[deployment.id]
+        return self._probe(replica.endpoint, self._folder_of(version), version)
+
+    def _count_ends(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
+        """A scorer that never came up is given up; one that did is tried for ever, and told."""
+        if number in self._trusted.get(deployment.id, {}):
+            if replica.early_ends >= STARTS_BEFORE_ALARM:
+                reason = self._why(deployment, number)
+                self._outcomes[deployment.id] = Outcome(DeploymentState.FAILED, reason)
+        elif replica.early_ends >= STARTS_BEFORE_FAILED:
+            self._give_up(deployment.id, DeploymentState.FAILED, self._why(deployment, number))
+
+    def _why(self, deployment: Deployment, number: int) -> str:
+        lines = self._deployer.tail(deployment.id, number).splitlines()
+        return "\n".join(lines[-5:]) or "Its scorer ended without a word."
+
+    def _give_up(self, deployment_id: str, state: DeploymentState, reason: str) -> None:
+        logger.warning("Deployment %s is %s: %s", deployment_id, state, reason)
+        self._stop(deployment_id)
+        self._outcomes[deployment_id] = Outcome(state, reason)
+
+    def _stop(self, deployment_id: str) -> None:
+        self._deployer.stop(deployment_id)
+        self._trusted.pop(deployment_id, None)
+        self._versions.pop(deployment_id, None)
+        self._outcomes.pop(deployment_id, None)
+
+    def _tell(self, deployment: Deployment) -> None:
+        outcome = self._outcomes.get(deployment.id)
+        if outcome is None or self._away or deployment.state is DeploymentState.RETIRED:
+            return
+        if outcome.state is not deployment.state:
+            changed = self._client.set_deployment(deployment.id, outcome.state, outcome.reason)
+            self._recorded = [changed if d.id == changed.id else d for d in self._recorded]
+        if not outcome.told:
+            self._outcomes[deployment.id] = Outcome(outcome.state, outcome.reason, told=True)
