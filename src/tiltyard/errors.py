@@ -74,6 +74,19 @@ class LostRaceError(ConflictError):
         )
 
 
+class StaleLeaseError(ConflictError):
+    """A write under a lease that has been given to another since."""
+
+    code = "stale_lease"
+
+    def __init__(self, task: str, holder: str) -> None:
+        super().__init__(
+            f"The lease of task {task!r} is not {holder!r}'s any more: take it again.",
+            task=task,
+            holder=holder,
+        )
+
+
 class NotDeployedError(ConflictError):
     """A version must have a healthy deployment before it can be promoted."""
 

@@ -152,7 +152,19 @@ class Store(ABC):
         scores: Sequence[Score],
         cursor: Mapping[int, int],
     ) -> None:
-        """Keep scores (once, by version and key), then move the cursor."""
+        """Keep scores (once, by version and key), then move the cursor.
+
+        Raises:
+            StaleLeaseError: the task has been given to another since.
+        """
+
+    @abstractmethod
+    def set_cursor(self, model: str, version: int, cursor: Mapping[int, int]) -> None:
+        """Place a follower's cursor: at its deployment, or back for a replay.
+
+        Ends the lease ``follow:<model>:<version>`` whoever holds it, and raises its fence, so
+        that a batch under way with the old cursor loses.
+        """
 
     # queries
 
