@@ -9,7 +9,9 @@ ROOT = Path(tiltyard.__file__).parent
 ROWS = [
     {"errors", "settings", "types"},
     {"registry", "lake", "stores", "spool", "artifacts", "evaluation", "client"},
-    {"packaging", "deployers", "scoring", "training"},
+    {"scoring"},
+    {"packaging"},
+    {"deployers", "training"},
     {"gateway", "control", "worker", "monitor", "hub", "cli"},
 ]
 ROW = {room: number for number, rooms in enumerate(ROWS) for room in rooms}
