@@ -1,0 +1,1 @@
+"""Runs: notebooks executed by papermill, for the queue that control keeps."""
