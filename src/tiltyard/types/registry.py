@@ -108,6 +108,8 @@ class VersionManifest(Document):
 
     Attributes:
         engine: what serves it by default: ``sklearn`` or ``onnx`` (later ``r``).
+        engine_note: why it is that engine and no faster one.
+        dtypes: input → pandas dtype in which the estimator saw it, ``date`` for dates.
         files: path in the folder → SHA-256, for all files but version.json itself.
         metrics: on the time-ordered hold-out, from the engine that serves.
         history_metrics: on the whole history.
@@ -118,7 +120,10 @@ class VersionManifest(Document):
     task: Task
     language: str
     engine: str
+    engine_note: str = ""
     signature: Signature
+    dtypes: dict[str, str] = {}
+    description: str = ""
     parameters: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     history_metrics: dict[str, Any] = {}
