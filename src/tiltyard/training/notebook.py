@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
+from traitlets.config import Config
 
 from tiltyard.training.job import Job
 from tiltyard.training.pipelines import read_notebook
@@ -131,6 +132,7 @@ def _papermill(job: Job, progress: Progress) -> Any:
         stderr_file=output,
         cwd=str(Path(job.source).parent),
         on_cell_start=progress.cell_start,
+        config=Config(KernelManager={"transport_encryption": "auto"}),
     )
 
 

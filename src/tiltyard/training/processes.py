@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def members(run_dir: Path) -> list[psutil.Process]:
-    """Return the other living processes whose environment names the run's folder."""
+    """Return the other living processes whose environment names this folder or one below it."""
     return [p for p in psutil.process_iter() if p.pid != os.getpid() and _names(p, run_dir)]
 
 
@@ -28,7 +28,7 @@ def kill_all(run_dir: Path, child: int | None = None) -> None:
     """Kill the processes of a run, with those they start meanwhile.
 
     Args:
-        run_dir: what their environment names as ``TILTYARD_RUN_DIR``.
+        run_dir: what their environment names as ``TILTYARD_RUN_DIR``, or a folder above it.
         child: pid of the one that was started first, if it has not been waited for: its
             descendants are killed even if they have another environment.
     """
@@ -62,6 +62,7 @@ def _lives(process: psutil.Process) -> bool:
 
 def _names(process: psutil.Process, run_dir: Path) -> bool:
     try:
-        return process.environ().get(RUN_DIR) == str(run_dir) and _lives(process)
+        named = process.environ().get(RUN_DIR)
+        return named is not None and Path(named).is_relative_to(run_dir) and _lives(process)
     except (psutil.Error, OSError):
         return False

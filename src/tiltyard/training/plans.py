@@ -1,0 +1,143 @@
+"""What a run is to do: its notebook, parameters, data and key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tiltyard.client.control import ControlClient
+from tiltyard.errors import ConflictError, InvalidInputError
+from tiltyard.training.keys import environment_digest, module_digests, notebook_digest, run_key
+from tiltyard.training.pipelines import (
+    Notebook,
+    Parameter,
+    checked_parameters,
+    declared_parameters,
+    effective_parameters,
+    find_notebook,
+    read_notebook,
+)
+from tiltyard.types.registry import HistorySnapshot, RunKind, RunRequest, Version
+
+WINDOW = ("start", "end")
+"""Parameters that cut the training data: a retraining takes all there is, unless told."""
+
+MODEL = "model"
+"""A notebook that declares it can serve several models; a run's model is given by it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known before a run begins.
+
+    Attributes:
+        parameters: the given ones, checked.
+        effective: with the notebook's defaults.
+        notebook_digest: of the notebook's code.
+        history: the snapshot to train on; None for prepare.
+        key: of the run; None for prepare, whose input nobody can hash.
+    """
+
+    notebook: Notebook
+    parameters: dict[str, Any]
+    effective: dict[str, Any]
+    notebook_digest: str
+    model: str
+    history: HistorySnapshot | None = None
+    key: str | None = None
+
+
+def plan_run(client: ControlClient, pipelines: Path, request: RunRequest) -> Plan:
+    """Return what a request comes to.
+
+    Raises:
+        NotFoundError: no such pipeline, model or history.
+        InvalidInputError: a parameter cannot be used.
+        ConflictError: a retraining without a champion.
+    """
+    if request.kind is RunKind.RETRAIN:
+        return _retraining(client, pipelines, request)
+    notebook = find_notebook(pipelines, request.pipeline, request.kind.value)
+    given = dict(request.parameters)
+    if request.kind is RunKind.PREPARE:
+        return _plan(notebook, given, request.model, None)
+    plan = _plan(notebook, given, request.model, None)
+    return _plan(notebook, given, request.model, client.history(plan.model))
+
+
+def check_request(pipelines: Path, request: RunRequest) -> None:
+    """Check pipeline and parameters of a prepare or train request, without control.
+
+    Raises:
+        NotFoundError: no such pipeline.
+        InvalidInputError: a parameter cannot be used.
+    """
+    if request.kind is not RunKind.RETRAIN:
+        notebook = find_notebook(pipelines, request.pipeline, request.kind.value)
+        _plan(notebook, request.parameters, request.model, None)
+
+
+def _retraining(client: ControlClient, pipelines: Path, request: RunRequest) -> Plan:
+    model = request.model or request.pipeline
+    version = _champion(client, model)
+    notebook = _notebook_of(version, pipelines)
+    declared = declared_parameters(read_notebook(notebook.path))
+    kept = {n: v for n, v in version.manifest.parameters.items() if n in declared}
+    parameters = {n: v for n, v in kept.items() if n not in WINDOW} | request.parameters
+    history = client.extend_history(model)
+    return _plan(notebook, parameters, model, history)
+
+
+def _champion(client: ControlClient, model: str) -> Version:
+    champion = client.model(model).champion
+    if champion is None:
+        raise ConflictError(f"{model} has no champion to retrain: promote a version first.")
+    return client.version(model, champion)
+
+
+def _notebook_of(version: Version, pipelines: Path) -> Notebook:
+    name = version.manifest.provenance.notebook or ""
+    pipeline, _, step = name.partition("/")
+    if not pipeline or not step:
+        raise InvalidInputError(
+            f"{version.model} version {version.version} comes from a free notebook: only one that "
+            "a pipeline's train.ipynb made can be retrained."
+        )
+    return find_notebook(pipelines, pipeline, step)
+
+
+def _plan(
+    notebook: Notebook,
+    given: Mapping[str, Any],
+    model: str | None,
+    history: HistorySnapshot | None,
+) -> Plan:
+    content = read_notebook(notebook.path)
+    declared = declared_parameters(content)
+    parameters = checked_parameters(_with_model(given, model, declared), declared)
+    effective = effective_parameters(parameters, declared)
+    digest = notebook_digest(content)
+    return Plan(
+        notebook=notebook,
+        parameters=parameters,
+        effective=effective,
+        notebook_digest=digest,
+        model=model or str(effective.get(MODEL) or notebook.pipeline),
+        history=history,
+        key=None if history is None else _key(notebook, digest, effective, history),
+    )
+
+
+def _with_model(
+    given: Mapping[str, Any], model: str | None, declared: Mapping[str, Parameter]
+) -> dict[str, Any]:
+    if model is None or MODEL not in declared:
+        return dict(given)
+    return {MODEL: model, **given}
+
+
+def _key(
+    notebook: Notebook, digest: str, effective: Mapping[str, Any], history: HistorySnapshot
+) -> str:
+    modules = module_digests(notebook.path.parent)
+    return run_key(digest, modules, effective, environment_digest(), history.digest)
