@@ -25,6 +25,21 @@ class Lease(msgspec.Struct, frozen=True):
     fence: int
 
 
+def relay_task(gateway: int) -> str:
+    """Name the task whose lease ``append`` needs."""
+    return f"relay:{gateway}"
+
+
+def follow_task(model: str, version: int) -> str:
+    """Name the task whose lease ``write_scores`` needs."""
+    return f"follow:{model}:{version}"
+
+
+def summarise_task(model: str) -> str:
+    """Name the task whose lease the writes of summaries need."""
+    return f"summarise:{model}"
+
+
 class Window(msgspec.Struct, frozen=True):
     """Half-open range of bucket times (event time, else arrival): start ≤ t < end.
 
@@ -121,7 +136,14 @@ class Store(ABC):
 
     @abstractmethod
     def append(self, lease: Lease, gateway: int, records: Sequence[LogRecord]) -> int:
-        """Keep records (once, by key) and move the gateway's watermark to the last seq."""
+        """Keep records (once, by key) and move the gateway's watermark to the last seq.
+
+        Returns:
+            How many of the records were new.
+
+        Raises:
+            StaleLeaseError: the task has been given to another since.
+        """
 
     @abstractmethod
     def watermarks(self) -> dict[int, int]:
