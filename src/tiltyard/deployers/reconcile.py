@@ -82,6 +82,8 @@ class Reconciler:
         self._trusted: dict[str, dict[int, int]] = {}  # deployment → replica → run
         self._outcomes: dict[str, Outcome] = {}
         self._away = False
+        self.settled = threading.Event()
+        """Set when every wanted deployment was once healthy or given up."""
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile until ``stop`` is set."""
@@ -101,6 +103,8 @@ class Reconciler:
                 self._attempt(self._judge, deployment)
         for deployment in self._recorded:
             self._attempt(self._tell, deployment)
+        if not self._away and all(d.id in self._outcomes for d in wanted):
+            self.settled.set()
 
     def _look(self) -> None:
         try:
@@ -121,7 +125,15 @@ class Reconciler:
         given_up = outcome is not None and outcome.state is not DeploymentState.HEALTHY
         if given_up and not self._trusted.get(deployment.id):
             return False
-        return deployment.state in _RUN
+        return deployment.state in _RUN and not self._is_replaced(deployment)
+
+    def _is_replaced(self, deployment: Deployment) -> bool:
+        """Whether a failed one was deployed anew."""
+        if deployment.state is not DeploymentState.FAILED:
+            return False
+        key = (deployment.model, deployment.version)
+        after = self._recorded[self._recorded.index(deployment) + 1 :]
+        return key in {(d.model, d.version) for d in after}
 
     def _attempt(self, action: Callable[[Deployment], None], deployment: Deployment) -> None:
         try:

@@ -1,0 +1,41 @@
+"""The program `tiltyard`: every module of commands, in the order of the help."""
+
+from tiltyard import __version__
+from tiltyard.cli import (
+    actuals,
+    champion,
+    deployments,
+    doctor,
+    events,
+    gateways,
+    history,
+    lake,
+    ledger,
+    live,
+    models,
+    runs,
+    tokens,
+    up,
+)
+from tiltyard.cli.base import app
+from tiltyard.cli.output import say
+
+MODULES = (
+    *(up, doctor, lake, runs, history, models, deployments, champion, ledger),
+    *(live, actuals, tokens, gateways, events),
+)
+"""Importing a module registers its commands."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this installation.
+
+    Example: tiltyard version
+    """
+    say(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

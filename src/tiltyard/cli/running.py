@@ -1,0 +1,127 @@
+"""What `tiltyard up` does between its first and its last moment."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from tiltyard.cli.output import complain, done, say
+from tiltyard.cli.probe import REFUSED_EXIT, probe
+from tiltyard.cli.ready import answers, check_ports, wait_until
+from tiltyard.client.connect import connect
+from tiltyard.deployers.child import Program
+from tiltyard.deployers.process import ProcessDeployer
+from tiltyard.deployers.reconcile import Reconciler
+from tiltyard.deployers.supervisor import Supervisor
+from tiltyard.settings import Settings, config_file
+from tiltyard.types.registry import Version
+
+logger = logging.getLogger(__name__)
+
+MODULES = {
+    "control": "tiltyard.control",
+    "gateway": "tiltyard.gateway",
+    "worker": "tiltyard.worker",
+    "runner": "tiltyard.training.runner",
+}
+STOPPING = (("runner", "gateway"), ("worker",), ("control",))
+"""Children in the order of their end: runs and calls, then the relay, then the registry."""
+
+GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5, "control": 2.0}
+START_TIMEOUT_S = 60.0
+SCORERS_TIMEOUT_S = 6.0
+
+
+class Running:
+    """All processes of one home folder."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._stop = threading.Event()
+        self._client = connect(settings)
+        self._reconciler = Reconciler(
+            self._client,
+            ProcessDeployer(supervisor),
+            probe,
+            self._folder,
+            refused_exit=REFUSED_EXIT,
+        )
+        self._reconciling = threading.Thread(
+            target=self._reconciler.run, args=(self._stop,), name="reconciler", daemon=True
+        )
+
+    def run(self, ready_file: Path | None) -> None:
+        """Start everything, write the ready file, and stop everything at a signal."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        started = time.monotonic()
+        try:
+            self._start()
+            if not self._stop.is_set():
+                self._tell(time.monotonic() - started)
+                if ready_file is not None:
+                    write_ready_file(ready_file, self._settings)
+            self._stop.wait()
+        finally:
+            self._end()
+
+    def _start(self) -> None:
+        check_ports(self._settings)
+        for name, module in MODULES.items():
+            command = (sys.executable, "-m", module)
+            program = Program(name, command, self._environment(), grace_s=GRACE_S[name])
+            self._supervisor.start(program)
+        health = f"{self._settings.control_url}/api/v1/health"
+        self._wait("control", lambda: answers(health))
+        self._reconciling.start()
+        self._wait("gateway", lambda: answers(f"{self._settings.gateway_url}/healthz"))
+        self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
+
+    def _wait(self, name: str, condition: Callable[[], bool]) -> None:
+        wait_until(condition, self._supervisor, name, self._stop, START_TIMEOUT_S)
+
+    def _tell(self, seconds: float) -> None:
+        done(f"Tiltyard is ready after {seconds:.1f} s.")
+        say(f"  home     {self._settings.path()}")
+        say(f"  control  {self._settings.control_url}/api/v1")
+        say(f"  gateway  {self._settings.gateway_url}")
+        say("Ctrl-C stops it.")
+
+    def _end(self) -> None:
+        say("Stopping …")
+        self._stop.set()
+        for names in STOPPING:
+            self._supervisor.stop(*names)
+        if self._reconciling.is_alive():
+            self._reconciling.join(timeout=2)
+        self._client.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._stop.is_set():
+            complain("Killing what is left.")
+            self._supervisor.kill()
+        self._stop.set()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "TILTYARD_HOME": str(self._settings.path()),
+            "TILTYARD_CONFIG": str(config_file().absolute()),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _folder(self, version: Version) -> Path:
+        return self._settings.path("artifacts", version.digest[:2], version.digest)
+
+
+def write_ready_file(path: Path, settings: Settings) -> None:
+    """Tell a program that waits for it that all is ready: pid and URLs, a line each."""
+    temporary = path.with_name(f".{path.name}.new")
+    lines = (str(os.getpid()), settings.control_url, settings.gateway_url)
+    temporary.write_text("".join(f"{line}\n" for line in lines))
+    temporary.replace(path)
