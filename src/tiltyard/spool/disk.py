@@ -1,0 +1,50 @@
+"""The few calls by which the writer touches the disk, in one replaceable place.
+
+A test puts a disk here that records the order of calls or loses what was not synced.
+"""
+
+import os
+from pathlib import Path
+
+
+class Disk:
+    """The operating system's files."""
+
+    def create(self, path: Path) -> int:
+        """Make a new file for appending and return its descriptor."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        return os.open(path, flags, 0o640)
+
+    def write(self, fd: int, data: memoryview) -> int:
+        """Append, and return how many bytes were taken."""
+        return os.write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """Return when the file's data and length are on the medium."""
+        os.fdatasync(fd)
+
+    def truncate(self, fd: int, length: int) -> None:
+        """Cut the file."""
+        os.ftruncate(fd, length)
+
+    def close(self, fd: int) -> None:
+        """Close the descriptor."""
+        os.close(fd)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Return when the folder's entries are on the medium."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put a whole small file in place, durably: all of the old one or all of the new."""
+        new = path.with_name(f".{path.name}.new")
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        self.sync_folder(path.parent)
