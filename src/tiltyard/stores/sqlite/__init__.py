@@ -1,0 +1,1 @@
+"""The store in one SQLite file, which several processes may open together."""
