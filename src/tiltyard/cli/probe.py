@@ -1,30 +1,23 @@
-"""Asks a scorer who it is and lets it repeat the golden rows."""
+"""What the reconciler asks of a scorer before it trusts it."""
 
 from pathlib import Path
 
 from tiltyard.deployers.reconcile import NotListeningError
-from tiltyard.errors import TiltyardError, TimedOutError, UnavailableError
-from tiltyard.scoring.client import ScorerClient
-from tiltyard.types.registry import Version
+from tiltyard.errors import TimedOutError, UnavailableError
+from tiltyard.scoring import probe as scoring_probe
 
-REFUSED_EXIT = 3
+REFUSED_EXITS = frozenset({2, 3})
+"""A scorer ends so when its folder, its engine or its golden rows are not as they must be."""
 PROBE_TIMEOUT_S = 10.0
 
 
-def probe(endpoint: str, folder: Path, version: Version) -> str | None:
-    """Return why a scorer is refused; None if it is the version and repeats its golden rows.
+def probe(endpoint: str, folder: Path) -> str | None:
+    """Return why a scorer is refused; None if it repeats the golden rows over its socket.
 
     Raises:
-        NotListeningError: it does not listen yet.
+        NotListeningError: it does not listen yet, or not any more.
     """
     try:
-        client = ScorerClient(endpoint, PROBE_TIMEOUT_S)
+        return scoring_probe.probe(endpoint, folder, PROBE_TIMEOUT_S)
     except (UnavailableError, TimedOutError) as error:
         raise NotListeningError(error.message) from None
-    with client:
-        if client.hello.signature != version.manifest.signature.digest:
-            return f"The scorer at {endpoint} serves another signature than {version.model}'s."
-        try:
-            return None
-        except TiltyardError as error:
-            return error.message

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from tiltyard.cli.output import complain, done, say
-from tiltyard.cli.probe import REFUSED_EXIT, probe
+from tiltyard.cli.probe import REFUSED_EXITS, probe
 from tiltyard.cli.ready import answers, check_ports, wait_until
 from tiltyard.client.connect import connect
 from tiltyard.deployers.child import Program
@@ -50,7 +50,7 @@ class Running:
             ProcessDeployer(supervisor),
             probe,
             self._folder,
-            refused_exit=REFUSED_EXIT,
+            refused_exits=REFUSED_EXITS,
         )
         self._reconciling = threading.Thread(
             target=self._reconciler.run, args=(self._stop,), name="reconciler", daemon=True

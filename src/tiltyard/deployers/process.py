@@ -44,6 +44,7 @@ class ProcessDeployer(Deployer):
                         *(sys.executable, "-m", "tiltyard.scoring"),
                         *("--folder", str(folder), "--socket", str(socket)),
                         *("--engine", deployment.engine),
+                        *("--version", str(deployment.version)),
                     ),
                 )
             )

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 STARTS_BEFORE_FAILED = 3
 STARTS_BEFORE_ALARM = 5
+_SENTENCE = "error: "
 _RUN = {DeploymentState.STARTING, DeploymentState.HEALTHY, DeploymentState.FAILED}
 
 
@@ -33,7 +34,7 @@ class NotListeningError(UnavailableError):
 class Probe(Protocol):
     """Asks a scorer who it is and to repeat the golden rows."""
 
-    def __call__(self, endpoint: str, folder: Path, version: Version) -> str | None:
+    def __call__(self, endpoint: str, folder: Path) -> str | None:
         """Return why the scorer is refused; None if it is as it must be.
 
         Raises:
@@ -56,7 +57,7 @@ class Reconciler:
     Args:
         client: of control, as an operator.
         folder_of: gives the folder of a version, read-only.
-        refused_exit: the exit code by which a scorer says that the golden rows differ.
+        refused_exits: exit codes by which a scorer says that it is not what it must be.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Reconciler:
         folder_of: Callable[[Version], Path],
         *,
         runtime: str = "process",
-        refused_exit: int,
+        refused_exits: frozenset[int],
         poll_s: float = 0.3,
     ) -> None:
         self._client = client
@@ -75,7 +76,7 @@ class Reconciler:
         self._probe = probe
         self._folder_of = folder_of
         self._runtime = runtime
-        self._refused_exit = refused_exit
+        self._refused_exits = refused_exits
         self._poll_s = poll_s
         self._recorded: list[Deployment] = []
         self._versions: dict[str, Version] = {}
@@ -168,7 +169,7 @@ class Reconciler:
         trusted = self._trusted.setdefault(deployment.id, {})
         if trusted.get(number) == replica.run and replica.running:
             return
-        if replica.exit_code == self._refused_exit and not replica.running:
+        if replica.exit_code in self._refused_exits and not replica.running:
             self._give_up(deployment.id, DeploymentState.REFUSED, self._why(deployment, number))
             return
         if replica.running:
@@ -185,7 +186,7 @@ class Reconciler:
 
     def _refusal(self, deployment: Deployment, replica: ReplicaStatus) -> str | None:
         version = self._versions[deployment.id]
-        return self._probe(replica.endpoint, self._folder_of(version), version)
+        return self._probe(replica.endpoint, self._folder_of(version))
 
     def _count_ends(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
         """A scorer that never came up is given up; one that did is tried for ever, and told."""
@@ -198,6 +199,8 @@ class Reconciler:
 
     def _why(self, deployment: Deployment, number: int) -> str:
         lines = self._deployer.tail(deployment.id, number).splitlines()
+        if lines and lines[-1].startswith(_SENTENCE):
+            return lines[-1].removeprefix(_SENTENCE)
         return "\n".join(lines[-5:]) or "Its scorer ended without a word."
 
     def _give_up(self, deployment_id: str, state: DeploymentState, reason: str) -> None:
