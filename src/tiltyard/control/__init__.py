@@ -1,0 +1,1 @@
+"""The control plane: the only door to the registry."""

@@ -1,0 +1,1 @@
+"""The calls of control's API, a module for each subject."""

@@ -1,0 +1,67 @@
+"""Deployments: what runs, or is to run."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from tiltyard.control.auth import Anyone, Operator, Scientist, owned
+from tiltyard.control.parts import Wired
+from tiltyard.types.base import Document
+from tiltyard.types.registry import Deployment, DeploymentState
+
+router = APIRouter(tags=["deployments"])
+
+
+class DeployBody(Document):
+    """How a version is to run; no engine means the version's own."""
+
+    replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    engine: str | None = None
+
+
+class StateBody(Document):
+    """What the runtime made of a deployment."""
+
+    state: DeploymentState
+    reason: str | None = None
+
+
+@router.post("/models/{model}/versions/{version}/deploy", status_code=HTTPStatus.ACCEPTED)
+def deploy_version(
+    model: str, version: int, body: DeployBody, principal: Scientist, parts: Wired
+) -> Deployment:
+    """Record that a version is to run; it follows the log from now on."""
+    owned(parts, principal, model)
+    engine = body.engine or parts.registry.versions.get(model, version).manifest.engine
+    deployment = parts.registry.deployments.create(
+        model,
+        version,
+        parts.settings.runtime,
+        body.replicas,
+        engine,
+        parts.settings.sockets,
+        principal.name,
+    )
+    parts.store.set_cursor(model, version, parts.store.watermarks())
+    return deployment
+
+
+@router.post("/models/{model}/versions/{version}/retire")
+def retire_version(model: str, version: int, principal: Scientist, parts: Wired) -> Deployment:
+    """Take a version's deployment away."""
+    owned(parts, principal, model)
+    return parts.registry.deployments.retire(model, version)
+
+
+@router.get("/deployments")
+def list_deployments(_: Anyone, parts: Wired, model: str | None = None) -> list[Deployment]:
+    """Return the deployments of one or all models, oldest first."""
+    return parts.registry.deployments.list(model)
+
+
+@router.patch("/deployments/{deployment}")
+def set_deployment(deployment: str, body: StateBody, _: Operator, parts: Wired) -> Deployment:
+    """Record what the reconciler found."""
+    return parts.registry.deployments.set_state(deployment, body.state, body.reason)

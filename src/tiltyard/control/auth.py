@@ -1,0 +1,140 @@
+"""Who calls, and what they may do."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from tiltyard.control.parts import Parts, Wired
+from tiltyard.errors import ForbiddenError, UnauthenticatedError
+from tiltyard.types.registry import Model, Principal, Scope
+
+_HUMAN = (Scope.VIEWER, Scope.SCIENTIST, Scope.PROMOTER, Scope.OPERATOR)
+"""In the order of what they may: each may what those before it may."""
+
+_EVERY_MODEL = {Scope.OPERATOR, Scope.RUNNER, Scope.WORKER}
+
+_BEARER = HTTPBearer(auto_error=False, description="A token of control.")
+
+
+class Verifier(Protocol):
+    """Knows the tokens of one issuer."""
+
+    def principal(self, token: str) -> Principal | None:
+        """Return whose token it is; None when it is not of this issuer."""
+
+
+def may(principal: Principal, scopes: Iterable[Scope], *, run: bool = False) -> bool:
+    """Return whether a principal has one of the scopes, or one that implies it.
+
+    Any token may what a viewer may.
+
+    Args:
+        principal: who asks.
+        scopes: those of which one is enough.
+        run: the token of a run is enough.
+    """
+    if run and principal.run is not None:
+        return True
+    return any(scope is Scope.VIEWER or _has(principal, scope) for scope in scopes)
+
+
+def require(*scopes: Scope, run: bool = False) -> Any:
+    """Return a dependency that gives the principal if it has one of the scopes.
+
+    Raises:
+        UnauthenticatedError: no token, or one that nobody knows.
+        ForbiddenError: none of the scopes.
+    """
+
+    def check(request: Request, parts: Wired, _: Annotated[Any, Depends(_BEARER)]) -> Principal:
+        principal = authenticate(request.headers.get("authorization"), parts.verifiers)
+        if not may(principal, scopes, run=run):
+            raise ForbiddenError(
+                f"{principal.name} may not do this: it needs the scope "
+                f"{' or '.join(scopes)}, and the token has {_listed(principal.scopes)}.",
+                needs=list(scopes),
+                has=list(principal.scopes),
+            )
+        return principal
+
+    return Depends(check)
+
+
+def authenticate(header: str | None, verifiers: Iterable[Verifier]) -> Principal:
+    """Return whose token an ``Authorization`` header holds (``Bearer`` or ``token``).
+
+    Raises:
+        UnauthenticatedError: no token, or one that nobody knows.
+    """
+    scheme, _, token = (header or "").strip().partition(" ")
+    if scheme.lower() not in {"bearer", "token"} or not token.strip():
+        raise UnauthenticatedError("Send a token: `Authorization: Bearer <token>`.")
+    for verifier in verifiers:
+        if principal := verifier.principal(token.strip()):
+            return principal
+    raise UnauthenticatedError("Nobody knows this token: it is mistyped, revoked or of a past run.")
+
+
+def must_own(principal: Principal, model: Model) -> None:
+    """Check that a principal has rights on a model.
+
+    Raises:
+        ForbiddenError: it is not of the owner group.
+    """
+    if _EVERY_MODEL.intersection(principal.scopes) or model.owner_group in principal.groups:
+        return
+    raise ForbiddenError(
+        f"{principal.name} has no rights on {model.name!r}: they belong to the group "
+        f"{model.owner_group!r}.",
+        model=model.name,
+        owner_group=model.owner_group,
+    )
+
+
+def group_for(principal: Principal, wanted: str | None) -> str:
+    """Return the owner group of a new model: the wanted one, else the principal's first.
+
+    Raises:
+        ForbiddenError: the principal is not of the wanted group.
+    """
+    own = principal.groups
+    if wanted is None:
+        return own[0] if own else principal.name
+    if wanted in own or Scope.OPERATOR in principal.scopes:
+        return wanted
+    raise ForbiddenError(
+        f"{principal.name} is not of the group {wanted!r}, but of {_listed(own)}.",
+        owner_group=wanted,
+    )
+
+
+def owned(parts: Parts, principal: Principal, model: str) -> Model:
+    """Return a model on which the principal has rights.
+
+    Raises:
+        NotFoundError: there is no such model.
+        ForbiddenError: it is another group's.
+    """
+    found = parts.registry.models.get(model)
+    must_own(principal, found)
+    return found
+
+
+def _has(principal: Principal, scope: Scope) -> bool:
+    if scope not in _HUMAN:
+        return scope in principal.scopes or Scope.OPERATOR in principal.scopes
+    return any(s in principal.scopes for s in _HUMAN[_HUMAN.index(scope) :])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+Check = Callable[..., Principal]
+
+Anyone = Annotated[Principal, require(Scope.VIEWER)]
+Scientist = Annotated[Principal, require(Scope.SCIENTIST)]
+Promoter = Annotated[Principal, require(Scope.PROMOTER)]
+Operator = Annotated[Principal, require(Scope.OPERATOR)]

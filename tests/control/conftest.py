@@ -1,0 +1,23 @@
+"""A served control, and models in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.control import Control, make_home, serve, write_bikes
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Control]:
+    """A control of its own for a test; it waits 0.5 s for gateways."""
+    settings = make_home(tmp_path, control={"confirm_timeout_s": 0.5})
+    with serve(settings) as served:
+        yield served
+
+
+@pytest.fixture
+def bikes(control: Control) -> str:
+    """A regression model with a history, owned by the group lab."""
+    write_bikes(control)
+    return "bikes"
