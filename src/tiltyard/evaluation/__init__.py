@@ -1,0 +1,1 @@
+"""Metrics, summaries, drift and the check of thresholds: pure functions without input or output."""
