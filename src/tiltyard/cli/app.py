@@ -20,6 +20,8 @@ from tiltyard.cli import (
 from tiltyard.cli.base import app
 from tiltyard.cli.output import say
 
+__all__ = ["app", "main"]
+
 MODULES = (
     *(up, doctor, lake, runs, history, models, deployments, champion, ledger),
     *(live, actuals, tokens, gateways, events),

@@ -29,10 +29,11 @@ MODULES = {
     "worker": "tiltyard.worker",
     "runner": "tiltyard.training.runner",
 }
-STOPPING = (("runner", "gateway"), ("worker",), ("control",))
-"""Children in the order of their end: runs and calls, then the relay, then the registry."""
+STOPPING = (("runner", "gateway"), ("worker",))
+"""Children in the order of their end: runs and calls, then the relay, then all others."""
 
-GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5, "control": 2.0}
+GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5, "control": 3.0}
+"""With the scorers' 3 s, beside control's, all has ended within 10 s."""
 START_TIMEOUT_S = 60.0
 SCORERS_TIMEOUT_S = 6.0
 
@@ -99,7 +100,8 @@ class Running:
         for names in STOPPING:
             self._supervisor.stop(*names)
         if self._reconciling.is_alive():
-            self._reconciling.join(timeout=2)
+            self._reconciling.join(timeout=1)
+        self._supervisor.stop(*self._supervisor.names())
         self._client.close()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

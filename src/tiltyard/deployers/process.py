@@ -10,6 +10,7 @@ from tiltyard.deployers.supervisor import Supervisor
 from tiltyard.errors import InvalidInputError
 from tiltyard.types.registry import Deployment
 
+GRACE_S = 3.0
 _UNIX = "unix:"
 
 
@@ -46,6 +47,7 @@ class ProcessDeployer(Deployer):
                         *("--engine", deployment.engine),
                         *("--version", str(deployment.version)),
                     ),
+                    grace_s=GRACE_S,
                 )
             )
 
