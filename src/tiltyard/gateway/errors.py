@@ -1,0 +1,48 @@
+"""Errors that only an HTTP server has."""
+
+from http import HTTPStatus
+
+from tiltyard.errors import TiltyardError
+
+
+class BadRequestError(TiltyardError):
+    """What arrived is not HTTP/1.1, or not safe to take for it."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+
+
+class MethodNotAllowedError(TiltyardError):
+    """The path exists, with another method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, path: str, allowed: str) -> None:
+        super().__init__(f"{path} does not take {method}: use {allowed}.", allowed=allowed)
+
+
+class SlowClientError(TiltyardError):
+    """A client took too long to send its request."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "slow_client"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The request was not complete within {seconds:g} s: send it in one go.",
+            seconds=seconds,
+        )
+
+
+class UnsupportedEncodingError(TiltyardError):
+    """The body is compressed."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_encoding"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"Content-Encoding {encoding!r} is not understood: send the body uncompressed.",
+            encoding=encoding,
+        )
