@@ -28,6 +28,7 @@ from tiltyard.control.api import (
 from tiltyard.control.changes import Changes, Poke, Snapshot
 from tiltyard.control.limits import BodyLimit
 from tiltyard.control.parts import Parts
+from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry, open_registry
 from tiltyard.settings import Settings
 from tiltyard.stores.open import open_store
@@ -96,11 +97,13 @@ def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
 
 def _wire(settings: Settings) -> Parts:
     registry = open_registry(settings.registry_url)
+    store = open_store(settings.store_url)
     parts = Parts(
         settings=settings,
         registry=registry,
-        store=open_store(settings.store_url),
+        store=store,
         artifacts=ArtifactStore(settings.path("artifacts")),
+        performance=Performance(registry, store),
         changes=Changes(_look(registry)),
         verifiers=(registry.tokens,),
     )

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from tiltyard.artifacts import ArtifactStore
 from tiltyard.control.changes import Changes
+from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry
 from tiltyard.settings import Settings
 from tiltyard.stores.base import Store
@@ -29,6 +30,7 @@ class Parts:
     registry: Registry
     store: Store
     artifacts: ArtifactStore
+    performance: Performance
     changes: Changes
     verifiers: tuple["Verifier", ...] = ()
 

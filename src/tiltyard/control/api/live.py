@@ -1,5 +1,122 @@
 """How versions do: metrics, the check, scored rows, and followers."""
 
-from fastapi import APIRouter
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from tiltyard.control import followers
+from tiltyard.control.auth import Anyone, owned, require
+from tiltyard.control.bodies import ARROW_ANSWER, arrow_answer
+from tiltyard.control.followers import Progress
+from tiltyard.control.parts import Parts, Wired
+from tiltyard.errors import ConflictError
+from tiltyard.evaluation.check import CheckReport
+from tiltyard.registry.clock import microseconds
+from tiltyard.stores.base import Window
+from tiltyard.types.base import Document
+from tiltyard.types.registry import Model, Principal, Scope, Version
 
 router = APIRouter(prefix="/models/{model}", tags=["live"])
+
+Replayer = Annotated[Principal, require(Scope.SCIENTIST, Scope.RUNNER)]
+
+
+class Source(StrEnum):
+    """Whose rows: those of the history, or live ones."""
+
+    HISTORY = "history"
+    LIVE = "live"
+
+
+class MetricsReport(Document):
+    """A version's metrics; ``rows`` are those with prediction and actual."""
+
+    version: int
+    source: Source
+    metrics: dict[str, Any]
+    rows: int
+
+
+class ReplayBody(Document):
+    """Which version is to score again, from which event time on."""
+
+    version: int
+    since: AwareDatetime
+
+
+@router.get("/metrics")
+def get_metrics(
+    model: str,
+    _: Anyone,
+    parts: Wired,
+    version: int | None = None,
+    source: Source = Source.LIVE,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
+    known_by: AwareDatetime | None = None,
+) -> MetricsReport:
+    """Return a version's metrics (the champion's by default) in a window of event times."""
+    found = parts.registry.models.get(model)
+    judged = _version(parts, found, version)
+    window = _window(start, end, known_by)
+    look = parts.performance.on_live
+    if source is Source.HISTORY:
+        look = parts.performance.on_history
+    metrics = look(found, judged, window)
+    return MetricsReport(version=judged.version, source=source, metrics=metrics, rows=metrics["n"])
+
+
+@router.get("/check")
+def check_model(model: str, _: Anyone, parts: Wired) -> CheckReport:
+    """Say whether the champion degrades by the model's thresholds."""
+    return parts.performance.check(parts.registry.models.get(model))
+
+
+@router.get("/scored", response_class=StreamingResponse, responses=ARROW_ANSWER)
+def read_scored(
+    model: str,
+    version: int,
+    _: Anyone,
+    parts: Wired,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
+    known_by: AwareDatetime | None = None,
+    limit: Annotated[int | None, Query(ge=1)] = None,
+) -> StreamingResponse:
+    """Stream the live rows that a version answered or followed; with a limit the newest."""
+    parts.registry.versions.get(model, version)
+    table = parts.store.scored(model, version, _window(start, end, known_by), limit)
+    return arrow_answer(table.schema, table.to_batches())
+
+
+@router.post("/replay")
+def replay_version(model: str, body: ReplayBody, principal: Replayer, parts: Wired) -> Progress:
+    """Set a follower's cursor back, so that it scores again from an event time on."""
+    owned(parts, principal, model)
+    parts.registry.versions.get(model, body.version)
+    followers.set_back(parts.store, model, body.version, microseconds(body.since))
+    return followers.progress(parts.store, model, body.version)
+
+
+@router.get("/progress")
+def get_progress(model: str, version: int, _: Anyone, parts: Wired) -> Progress:
+    """Say how far a follower is."""
+    parts.registry.versions.get(model, version)
+    return followers.progress(parts.store, model, version)
+
+
+def _version(parts: Parts, model: Model, version: int | None) -> Version:
+    version = model.champion if version is None else version
+    if version is None:
+        raise ConflictError(f"{model.name} has no champion: name a version.")
+    return parts.registry.versions.get(model.name, version)
+
+
+def _window(
+    start: AwareDatetime | None, end: AwareDatetime | None, known_by: AwareDatetime | None
+) -> Window:
+    at = (None if t is None else microseconds(t) for t in (start, end, known_by))
+    return Window(*at)

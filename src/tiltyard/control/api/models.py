@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from tiltyard.control.auth import Anyone, Scientist, group_for, must_own, owned
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import InvalidInputError, NotFoundError
+from tiltyard.evaluation.metrics import METRICS
 from tiltyard.types.base import Document
 from tiltyard.types.registry import Model, Principal, Thresholds
 from tiltyard.types.schema import CallSchema, ModelName, Task
@@ -44,6 +45,7 @@ def get_model(model: str, _: Anyone, parts: Wired) -> Model:
 @router.put("/{model}")
 def put_model(model: ModelName, body: ModelBody, principal: Scientist, parts: Wired) -> Model:
     """Make a model, or widen its call schema and set what else is given."""
+    _check_metric(body.task, body.thresholds)
     found = find(parts, model)
     if found is None:
         return _create(model, body, principal, parts)
@@ -56,7 +58,8 @@ def put_model(model: ModelName, body: ModelBody, principal: Scientist, parts: Wi
 @router.patch("/{model}")
 def patch_model(model: str, body: ModelChange, principal: Scientist, parts: Wired) -> Model:
     """Change a model's thresholds or description."""
-    owned(parts, principal, model)
+    found = owned(parts, principal, model)
+    _check_metric(found.task, body.thresholds)
     return parts.registry.models.update(model, body.thresholds, body.description)
 
 
@@ -78,6 +81,15 @@ def _create(model: str, body: ModelBody, principal: Principal, parts: Parts) -> 
         body.thresholds,
         body.description or "",
     )
+
+
+def _check_metric(task: Task, thresholds: Thresholds | None) -> None:
+    known = METRICS[task]
+    if thresholds is not None and thresholds.metric not in known:
+        raise InvalidInputError(
+            f"{thresholds.metric!r} is no metric of a {task}: take {', '.join(known)}.",
+            metric=thresholds.metric,
+        )
 
 
 def _check_same(found: Model, body: ModelBody) -> None:
