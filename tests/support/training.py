@@ -1,11 +1,20 @@
-"""Notebooks made for tests."""
+"""Notebooks made for tests, and a runner to execute them."""
 
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nbformat import v4, write
 
+from support.control import Control
+from tiltyard.settings import Settings
 from tiltyard.training.pipelines import Notebook
+from tiltyard.training.processes import kill_all
+from tiltyard.types.registry import Run, RunRequest
 
 _KERNEL = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
@@ -36,3 +45,39 @@ def _cell(text: str) -> object:
     if text.startswith("# "):
         return v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
     return v4.new_code_cell(text)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def running(
+    settings: Settings, control: Control, **more: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A runner's process for this control; whatever happens, nothing of it is left."""
+    environment = {
+        "TILTYARD_HOME": str(settings.home),
+        "TILTYARD_PIPELINES__PATH": str(settings.pipelines.path),
+        "TILTYARD_CLIENT__URL": control.url,
+        "TILTYARD_CLIENT__TOKEN": control.tokens["runner"],
+        "TILTYARD_RUNNER__POLL_S": "0.1",
+        "TILTYARD_RUNNER__HEARTBEAT_S": "0.3",
+        **more,
+    }
+    command = [sys.executable, "-m", "tiltyard.training.runner"]
+    runner = subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
+    try:
+        yield runner
+    finally:
+        runner.kill()
+        runner.wait()
+        kill_all(settings.path("runs"))
+
+
+def finish(control: Control, request: RunRequest, timeout_s: float = 120) -> Run:
+    """Queue a run and return it when it has ended."""
+    client = control.client("operator")
+    run = client.request_run(request)
+    end = time.monotonic() + timeout_s
+    while not run.state.ended:
+        assert time.monotonic() < end, f"run {run.id} is {run.state}: {run.progress}"
+        time.sleep(0.1)
+        run = client.run(run.id)
+    return run

@@ -1,14 +1,13 @@
 """What a run leaves behind: checked, completed, packed."""
 
-import hashlib
 import shutil
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from tiltyard.artifacts import listing, pack
 from tiltyard.errors import IntegrityError, TiltyardError
 from tiltyard.types.registry import HistorySnapshot, VersionManifest
 
@@ -36,7 +35,8 @@ def logged_version(out: Path) -> VersionManifest:
 
     Raises:
         TiltyardError: it logged none.
-        IntegrityError: a file is missing, changed, unlisted or a link.
+        IntegrityError: a file is missing, changed or unlisted.
+        InvalidInputError: one is a link or a special file.
     """
     folder = out / "version"
     try:
@@ -69,11 +69,12 @@ def complete(
     """
     for name, path in notebooks.items():
         shutil.copyfile(path, folder / name)
-    files = {**manifest.files, **{name: file_digest(folder / name) for name in notebooks}}
+    files = listing(folder)
+    del files[MANIFEST]
     known = {name: value for name, value in provenance.items() if value is not None}
     whole = manifest.model_copy(
         update={
-            "files": dict(sorted(files.items())),
+            "files": files,
             "parameters": {**manifest.parameters, **parameters},
             "provenance": manifest.provenance.model_copy(update=known),
         }
@@ -82,31 +83,18 @@ def complete(
     return whole
 
 
-def pack(folder: Path, target: Path) -> None:
-    """Write a folder's files to a tar, by their paths in it."""
-    with tarfile.open(target, "w") as tar:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            tar.add(path, path.relative_to(folder).as_posix(), recursive=False)
-
-
-def file_digest(path: Path) -> str:
-    """Return SHA-256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def pack_version(folder: Path, target: Path) -> None:
+    """Write a version's folder as a tar."""
+    with target.open("wb") as file:
+        file.writelines(pack(folder))
 
 
 def _check_files(folder: Path, manifest: VersionManifest) -> None:
-    found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if not p.is_dir()}
-    found.pop(MANIFEST, None)
-    links = [name for name, path in found.items() if path.is_symlink()]
-    missing = manifest.files.keys() ^ found.keys()
-    wrong = links or sorted(missing) or _changed(found, manifest.files)
-    if wrong:
+    found = listing(folder)
+    del found[MANIFEST]
+    if found != manifest.files:
+        wrong = sorted({name for name, _ in found.items() ^ manifest.files.items()})
         raise IntegrityError(
             f"The logged version is not what its version.json says: {', '.join(wrong)}.",
             files=wrong,
         )
-
-
-def _changed(found: Mapping[str, Path], files: Mapping[str, str]) -> list[str]:
-    return [name for name, path in sorted(found.items()) if file_digest(path) != files[name]]

@@ -16,7 +16,7 @@ from tiltyard.training.execute import CANCELLED, Outcome, RunFolder, execute
 from tiltyard.training.keys import environment_digest
 from tiltyard.training.plans import Plan, plan_run
 from tiltyard.training.reporter import Reporter, insist
-from tiltyard.training.results import complete, logged_version, pack, written_history
+from tiltyard.training.results import complete, logged_version, pack_version, written_history
 from tiltyard.types.registry import Run, RunKind, RunState, Version
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class Work:
         folder = self._folder.out / "version"
         complete(folder, manifest, self._notebooks(plan), plan.effective, _provenance(plan))
         packed = self._folder.path / "version.tar"
-        pack(folder, packed)
+        pack_version(folder, packed)
         return self._insist(lambda: self._upload(plan.model, packed))
 
     def _notebooks(self, plan: Plan) -> dict[str, Path]:
@@ -150,10 +150,7 @@ class Work:
         return {"source.ipynb": source, "notebook.ipynb": self._folder.notebook}
 
     def _upload(self, model: str, packed: Path) -> Version:
-        # An upload whose answer was lost is there already.
-        mine = [v for v in self._client.versions(model) if v.run == self._run.id]
-        if mine:
-            return mine[-1]
+        # The same folder again is the same version: an answer may be lost.
         with packed.open("rb") as file:
             return self._client.add_version(model, file, run=self._run.id)
 
