@@ -112,7 +112,13 @@ def faults(
         champion: where the pointer points.
         known_heads: heads that gateways have seen.
     """
-    found = [*_chain_faults(model, rows), *_head_faults(model, rows, known_heads)]
+    found = [
+        f"Entry {row['number']} of {model}'s ledger was edited: it holds values of other types."
+        for row in rows
+        if not _is_typed(row)
+    ]
+    rows = [row for row in rows if _is_typed(row)]
+    found += [*_chain_faults(model, rows), *_head_faults(model, rows, known_heads)]
     last = rows[-1]["to_version"] if rows else None
     if champion != last:
         found.append(
@@ -168,27 +174,33 @@ def _differing(row: Mapping[str, Any]) -> list[str]:
         }
     except (ValueError, TypeError, KeyError):
         return ["all columns"]
-    shown = _said(row) | {"at": row["at"], "evidence": row["evidence"]}
+    shown = _shown(row)
     return sorted(k for k in shown.keys() | stored.keys() if shown.get(k) != stored.get(k))
 
 
+def _is_typed(row: Mapping[str, Any]) -> bool:
+    # SQLite keeps values of any type in any column.
+    wanted = {"number": int, "stored": bytes, "previous_hash": str, "hash": str}
+    return all(isinstance(row[name], type_) for name, type_ in wanted.items())
+
+
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
-    # What the stored bytes hold, in the words of the ledger's readers.
+    at = instant(row["at"]).isoformat(timespec="microseconds")
+    return _shown(row) | {"at": at, "evidence": json.loads(row["evidence"])}
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "number": row["number"],
         "model": row["model"],
-        "at": _iso(row["at"]),
+        "at": row["at"],
         "who": row["who"],
         "action": row["action"],
         "from": row["from_version"],
         "to": row["to_version"],
         "reason": row["reason"],
-        "evidence": json.loads(row["evidence"]),
+        "evidence": row["evidence"],
     }
-
-
-def _iso(at: int) -> str:
-    return instant(at).isoformat(timespec="microseconds")
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
