@@ -21,12 +21,14 @@ class Transport:
     Attributes:
         url: control's URL without the API's prefix.
         timeout: seconds that control may stay silent in an ordinary call.
+        authorization: the header that every call sends.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
         self.timeout = timeout
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.authorization = f"Bearer {token}" if token else None
+        headers = {"authorization": self.authorization} if self.authorization else {}
         self._http = httpx.Client(
             base_url=self.url + PREFIX,
             headers=headers,
