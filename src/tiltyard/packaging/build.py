@@ -1,0 +1,184 @@
+"""Builds a version's folder from an estimator and a frame."""
+
+import copy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from tiltyard.errors import InvalidInputError
+from tiltyard.packaging.code import check_modules, copy_code
+from tiltyard.packaging.dtypes import normalise
+from tiltyard.packaging.facts import libraries, plain_parameters, with_range
+from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
+from tiltyard.packaging.golden import golden_rows, write_golden
+from tiltyard.packaging.histograms import histograms
+from tiltyard.packaging.holdout import holdout_metrics, metrics_of, time_order
+from tiltyard.packaging.options import Options
+from tiltyard.packaging.probes import decide_unknown_levels
+from tiltyard.packaging.scores import score_known
+from tiltyard.packaging.serving import Served, serve
+from tiltyard.packaging.signatures import Inputs, check_policies, infer_inputs
+from tiltyard.packaging.tables import input_table
+from tiltyard.packaging.targets import output_of, target_values, task_of
+from tiltyard.scoring.engines import onnx as onnx_engine
+from tiltyard.scoring.engines import sklearn as sklearn_engine
+from tiltyard.scoring.engines.base import Scores
+from tiltyard.scoring.engines.sklearn import SklearnEngine, plain_label
+from tiltyard.scoring.golden import first_difference
+from tiltyard.scoring.tables import scores_columns, write_table
+from tiltyard.types.registry import Provenance, VersionManifest
+from tiltyard.types.schema import ColumnType, Signature, Task
+
+
+def build_version(
+    folder: Path,
+    estimator: Any,
+    frame: pd.DataFrame,
+    options: Options,
+    *,
+    history: pd.DataFrame | None = None,
+    provenance: Provenance | None = None,
+) -> VersionManifest:
+    """Fit, judge and write a version.
+
+    Args:
+        folder: to be made; its parent exists.
+        estimator: a scikit-learn regressor, classifier or pipeline of one.
+        frame: the rows to learn from.
+        options: see there.
+        history: the whole snapshot of which ``frame`` may be a part; its predictions are written,
+            one a row. By default ``frame``.
+        provenance: what is known of where it comes from.
+
+    Raises:
+        InvalidInputError: the frame, the estimator or an option cannot be used.
+    """
+    task = task_of(estimator, options.task)
+    frame = frame.reset_index(drop=True)
+    history = frame if history is None else history
+    inputs = infer_inputs(frame[_features(estimator, frame, options)])
+    values = target_values(frame, options.target, task)
+    times = None if options.event_time is None else _times(frame, options.event_time)
+    fitted = _fitted(estimator, inputs.frame, values, refit=options.refit)
+    folder.mkdir()
+    check_modules(fitted, copy_code(options.code, folder / sklearn_engine.CODE))
+    signature = _signature(fitted, inputs, values, task, options)
+    rows = input_table(signature, history)
+    served = serve(fitted, signature, inputs.dtypes, rows)
+    golden = write_golden(folder, served.native, signature, inputs.frame)
+    if not options.refit:
+        _check_given(estimator, frame, inputs, golden, signature)
+    _write_models(folder, fitted, served)
+    past = score_known(served.engine, signature, rows)
+    write_table(folder / PREDICTIONS_FILE, pa.table(scores_columns(signature.output, past)))
+    order = time_order(times, len(frame))
+    metrics = holdout_metrics(
+        estimator, inputs, values, order, options.holdout, signature, graph=bool(served.graph)
+    )
+    truth = normalise(options.target, history[options.target]).series
+    return seal(
+        folder,
+        model=options.model,
+        task=task,
+        language="python",
+        engine=served.engine.name,
+        engine_note=served.note,
+        signature=signature,
+        dtypes=inputs.dtypes,
+        description=options.description,
+        parameters=plain_parameters(estimator, options.parameters),
+        metrics=metrics,
+        history_metrics=metrics_of(signature, truth, past),
+        histograms=histograms(_numbers(inputs, signature, values)),
+        provenance=with_range(provenance or Provenance(), times),
+        libraries=libraries(),
+        created_at=datetime.now(UTC),
+    )
+
+
+def _features(estimator: Any, frame: pd.DataFrame, options: Options) -> list[str]:
+    features = options.features
+    if features is None and hasattr(estimator, "feature_names_in_"):
+        features = [str(name) for name in estimator.feature_names_in_]
+    if features is None:
+        features = [n for n in frame.columns if n not in {options.target, options.event_time}]
+    if options.target in features:
+        raise InvalidInputError(f"The target {options.target!r} cannot be an input too.")
+    if missing := [name for name in features if name not in frame.columns]:
+        raise InvalidInputError(
+            f"The history has no column {missing[0]!r}; it has "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+    return list(features)
+
+
+def _times(frame: pd.DataFrame, event_time: str) -> "pd.Series[Any]":
+    if event_time not in frame.columns:
+        raise InvalidInputError(f"The history has no event time {event_time!r}.")
+    found = normalise(event_time, frame[event_time])
+    if found.kind is not ColumnType.DATETIME:
+        raise InvalidInputError(f"Event time {event_time!r} holds {found.kind}, not times.")
+    return found.series
+
+
+def _fitted(estimator: Any, inputs: pd.DataFrame, values: NDArray[Any], *, refit: bool) -> Any:
+    if refit:
+        return clone(estimator).fit(inputs, values)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise InvalidInputError(
+            "refit=False keeps the estimator as it is, but it is not fitted: fit it, or leave "
+            "refit out."
+        ) from None
+    return copy.deepcopy(estimator)
+
+
+def _signature(
+    fitted: Any, inputs: Inputs, values: NDArray[Any], task: Task, options: Options
+) -> Signature:
+    given = check_policies(inputs.columns, options.unknown_levels or {})
+    output = output_of(options.target, task, fitted, values)
+    plain = Signature(inputs=inputs.columns, output=output)
+    row = input_table(plain, inputs.frame.iloc[:1])
+    return decide_unknown_levels(
+        lambda signature: SklearnEngine(fitted, signature, inputs.dtypes), plain, row, given
+    )
+
+
+def _check_given(
+    estimator: Any, frame: pd.DataFrame, inputs: Inputs, golden: Scores, signature: Signature
+) -> None:
+    rows = golden_rows(inputs.frame, signature.inputs)
+    own = np.asarray(estimator.predict(frame[list(inputs.frame.columns)].iloc[rows]))
+    numbers = signature.output.type is ColumnType.FLOAT64
+    made = Scores(own.astype(np.float64) if numbers else [plain_label(v) for v in own.tolist()])
+    if difference := first_difference(made, Scores(golden.values), exact=False):
+        raise InvalidInputError(
+            "The fitted estimator predicts otherwise once its inputs have the signature's types "
+            f"({difference}): leave refit=False out, or fit it on float64, int64, bool, text and "
+            "categories only."
+        )
+
+
+def _write_models(folder: Path, fitted: Any, served: Served) -> None:
+    joblib.dump(fitted, folder / sklearn_engine.MODEL_FILE)
+    if served.graph is not None:
+        (folder / onnx_engine.MODEL_FILE).write_bytes(served.graph.model)
+
+
+def _numbers(inputs: Inputs, signature: Signature, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    kinds = {ColumnType.INT64, ColumnType.FLOAT64}
+    numbers = {c.name: inputs.frame[c.name].to_numpy() for c in inputs.columns if c.type in kinds}
+    if signature.output.type is ColumnType.FLOAT64:
+        numbers[signature.output.name] = values
+    return numbers
