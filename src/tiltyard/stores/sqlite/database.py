@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,9 +61,14 @@ class Database:
                     connection.rollback()
 
     def prepare(self) -> None:
-        """Make the file, and let readers and one writer work side by side (write-ahead log)."""
+        """Make the file, and let readers and one writer work side by side (write-ahead log).
+
+        SQLite does not wait for others that do the same, so this does.
+        """
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
         with self._borrowed() as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+            while not _set_journal(connection, last_try=time.monotonic() > deadline):
+                time.sleep(0.05)
 
     def close(self) -> None:
         """Close all connections; those in use close when they are given back."""
@@ -121,3 +127,14 @@ class Database:
                 f"The store {self.path} cannot be used now ({error}): {hint}.",
                 path=str(self.path),
             ) from error
+
+
+def _set_journal(connection: sqlite3.Connection, *, last_try: bool) -> bool:
+    """Set the journal's mode; whether it came out, others may just be at it."""
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or last_try:
+            raise
+        return False
+    return True

@@ -4,10 +4,8 @@
 Tables of small rows are WITHOUT ROWID: clustered by their key.
 """
 
-import time
-
-from tiltyard.errors import IntegrityError, UnavailableError
-from tiltyard.stores.sqlite.database import BUSY_TIMEOUT_S, Database
+from tiltyard.errors import IntegrityError
+from tiltyard.stores.sqlite.database import Database
 
 _FIRST = (
     # Counters move with the rows that they count, so that nobody has to count the rows.
@@ -91,7 +89,7 @@ def migrate(database: Database) -> None:
     Raises:
         IntegrityError: a newer Tiltyard has made them.
     """
-    _prepare(database)
+    database.prepare()
     with database.write() as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
@@ -103,15 +101,3 @@ def migrate(database: Database) -> None:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-
-
-def _prepare(database: Database) -> None:
-    """Set the journal's mode; SQLite does not wait for others who do the same, so this does."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            return database.prepare()
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
