@@ -1,5 +1,6 @@
 """A registry is opened only with the schema that this Tiltyard knows."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_migrating_again_changes_nothing(registry: Registry, url: str) -> None:
     before = registry.routes.table()
     with open_registry(url, migrate=True) as again:
         assert again.routes.table() == before
+
+
+def test_several_may_migrate_at_once(url: str) -> None:
+    """One makes the tables, the others find them made."""
+
+    def migrate(_number: int) -> str:
+        with open_registry(url, migrate=True) as opened:
+            return opened.routes.table().id_key
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(migrate, range(4)))) == 1
 
 
 def test_each_registry_has_its_own_key(registry: Registry, tmp_path: Path) -> None:
