@@ -1,10 +1,13 @@
 """A real control in a thread, on a real registry and store."""
 
+import io
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 
+from tiltyard.artifacts import listing, pack
 from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
 from tiltyard.client.transport import PREFIX
@@ -20,10 +24,21 @@ from tiltyard.control.__main__ import ControlServer, listen
 from tiltyard.control.app import create_app
 from tiltyard.control.parts import Parts
 from tiltyard.registry import open_registry
+from tiltyard.registry.clock import microseconds
 from tiltyard.settings import Settings
-from tiltyard.types.registry import Scope
+from tiltyard.stores.base import relay_task
+from tiltyard.types.records import ActualRecord, LogRecord, PredictionRecord
+from tiltyard.types.registry import DeploymentState, Scope
 
 GROUP = "lab"
+
+SIGNATURE: dict[str, Any] = {
+    "inputs": [
+        {"name": "temperature", "type": "float64", "nullable": True},
+        {"name": "weather", "type": "category", "levels": ["rain", "sun"]},
+    ],
+    "output": {"name": "bikers", "type": "float64"},
+}
 
 
 @dataclass
@@ -34,6 +49,7 @@ class Control:
     app: FastAPI
     tokens: dict[str, str]
     stack: ExitStack
+    http: httpx.Client
     _clients: dict[str, ControlClient] = field(default_factory=dict)
 
     @property
@@ -55,9 +71,7 @@ class Control:
         """Return the raw answer to a call below the API's prefix."""
         headers = {"authorization": f"Bearer {self.tokens[name]}"} if name else {}
         headers |= request.pop("headers", {})
-        return httpx.request(
-            method, self.url + PREFIX + path, headers=headers, timeout=20, **request
-        )
+        return self.http.request(method, PREFIX + path, headers=headers, **request)
 
 
 def make_home(folder: Path, **sections: Any) -> Settings:
@@ -88,8 +102,9 @@ def serve(settings: Settings) -> Iterator[Control]:
         thread.start()
         _wait(lambda: server.started or not thread.is_alive())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        http = stack.enter_context(httpx.Client(base_url=url, timeout=20))
         try:
-            yield Control(url, app, tokens, stack)
+            yield Control(url, app, tokens, stack, http)
         finally:
             stack.close()
             server.should_exit = True
@@ -116,6 +131,76 @@ def write_bikes(control: Control, frame: pd.DataFrame | None = None) -> str:
         "bikes", schema, batches, task="regression", target="bikers", event_time="at"
     )
     return snapshot.digest
+
+
+def version_folder(
+    folder: Path, *, model: str = "bikes", history: str | None = None, **changes: Any
+) -> Path:
+    """Write a version's folder whose files and manifest fit together; no model is in it."""
+    folder.mkdir(parents=True)
+    (folder / "model.joblib").write_bytes(json.dumps(changes, default=str).encode())
+    manifest = {
+        "model": model,
+        "task": "regression",
+        "language": "python",
+        "engine": "sklearn",
+        "signature": SIGNATURE,
+        "metrics": {"rmse": 10.0},
+        "histograms": {"temperature": [0.0, 1.0, 2.0, 3.0]},
+        "provenance": {"history_digest": history},
+        "files": listing(folder),
+        "created_at": "2024-01-02T00:00:00Z",
+        **changes,
+    }
+    (folder / "version.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def tar_of(folder: Path) -> io.BytesIO:
+    """Return a folder as a tar."""
+    return io.BytesIO(b"".join(pack(folder)))
+
+
+def add_version(control: Control, folder: Path, **changes: Any) -> int:
+    """Register a version of bikes; different changes make different versions."""
+    path = version_folder(folder, **changes)
+    return control.client("scientist").add_version("bikes", tar_of(path)).version
+
+
+def deploy(control: Control, *versions: int) -> None:
+    """Deploy versions of bikes and let them be healthy."""
+    for version in versions:
+        deployment = control.client("scientist").deploy("bikes", version)
+        control.client().set_deployment(deployment.id, DeploymentState.HEALTHY)
+
+
+def log_rows(
+    control: Control,
+    values: Sequence[tuple[float, float | None]],
+    *,
+    version: int = 1,
+    start: datetime = datetime(2024, 2, 1, tzinfo=UTC),
+    gateway: int = 1,
+    first: int = 1,
+) -> None:
+    """Put predictions of bikes with their actuals into the store, an hour apart."""
+    records: list[LogRecord] = []
+    for i, (value, actual) in enumerate(values):
+        at = microseconds(start) + i * 3_600_000_000
+        row = {"temperature": float(i), "weather": "sun", "at": start.isoformat()}
+        seq = first + len(records)
+        records.append(
+            PredictionRecord(gateway, seq, "bikes", seq, at, at, version, row, value, None)
+        )
+        if actual is not None:
+            records.append(
+                ActualRecord(gateway, seq + 1, "bikes", seq + 1, at, gateway, seq, actual, at)
+            )
+    store = control.parts.store
+    lease = store.acquire(relay_task(gateway), "test", 60)
+    assert lease is not None
+    store.append(lease, gateway, records)
+    store.release(lease)
 
 
 def _wait(condition: Any, seconds: float = 10.0) -> None:
