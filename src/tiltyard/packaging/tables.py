@@ -28,7 +28,9 @@ def _array(column: Column, frame: pd.DataFrame) -> pa.ChunkedArray:
             column=column.name,
         )
     try:
-        array = pa.array(_plain(column, frame[column.name]), from_pandas=True)
+        # A missing double stays NaN, so that it is read back without a copy.
+        missing = column.type is not ColumnType.FLOAT64
+        array = pa.array(_plain(column, frame[column.name]), from_pandas=missing)
         chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
         return chunked.cast(ARROW[column.type])
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -43,6 +45,8 @@ def _plain(column: Column, series: "pd.Series[Any]") -> "pd.Series[Any]":
         series = series.astype(object).infer_objects()
     if column.type is ColumnType.BOOL:  # a bool with missing values may be a double by now
         return series.astype("boolean")
+    if column.type is ColumnType.FLOAT64:
+        return series.astype("float64")
     if column.type is ColumnType.INT64:
         return series.astype("Int64")
     if column.type is ColumnType.DATETIME:

@@ -83,7 +83,10 @@ def read_table(path: Path) -> pa.Table:
 
 
 def _doubles(column: pa.ChunkedArray) -> Any:
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+    # pyarrow's to_numpy and fill_null import pandas, which an ONNX scorer has no other use for.
+    if column.null_count:
+        return np.array([np.nan if v is None else v for v in column.to_pylist()])
+    return np.array(np.from_dlpack(column.combine_chunks()))
 
 
 def _values(column: Column, values: pa.ChunkedArray) -> list[Any]:
