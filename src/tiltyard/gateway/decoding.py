@@ -41,7 +41,7 @@ class RowsDecoder:
     ) -> None:
         self.columns = narrowed(schema, signature)
         self._explain = Explainer(model, "rows", self.columns, '{"rows": [{…}, …]}').error
-        rows = Annotated[list[row_struct(self.columns)], Meta(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]  # the struct is made at run time
+        rows = Annotated[list[row_struct(self.columns)], Meta(min_length=1, max_length=max_rows)]  # type: ignore[misc, valid-type]  # the struct is made at run time
         self._body = msgspec.defstruct(
             "PredictRequest", [("rows", rows)], forbid_unknown_fields=True, gc=False
         )

@@ -27,7 +27,6 @@ class Packer:
         field = {column.name: f"f{i}" for i, column in enumerate(columns)}
         floats = [c for c in signature.inputs if c.type is ColumnType.FLOAT64]
         others = [c for c in signature.inputs if c.type is not ColumnType.FLOAT64]
-        self.row_bytes = 8 * len(floats)
         self._pack = struct.Struct(f"<{len(floats)}d").pack
         self._floats = tuple_getter([field[c.name] for c in floats])
         self._others = tuple_getter([field[c.name] for c in others]) if others else None
@@ -55,6 +54,11 @@ class Packer:
             None if v is UNSET or v is None else (v if convert is None else convert(v))
             for v, convert in zip(values, self._convert, strict=True)
         )
+
+
+def row_bytes(signature: Signature) -> int:
+    """Return how many bytes the packed doubles of one row are."""
+    return 8 * sum(column.type is ColumnType.FLOAT64 for column in signature.inputs)
 
 
 def tuple_getter(fields: list[str]) -> Callable[[Any], tuple[Any, ...]]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tiltyard.errors import InvalidInputError, TiltyardError, UnavailableError
 from tiltyard.gateway.batches import PieceQueue
+from tiltyard.gateway.packing import row_bytes
 from tiltyard.gateway.replica import Replica
 from tiltyard.gateway.tickets import Piece, Ticket, pieces_of
 from tiltyard.scoring.frames import BatchError, BatchResult
+from tiltyard.types.schema import Signature
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +24,7 @@ class Pool:
     Args:
         name: for the log.
         endpoints: of the replicas.
-        signature: digest of the version's signature.
-        row_bytes: of one row's packed doubles.
+        signature: the version's.
         max_batch_rows: of one batch.
         on_scored: called with the tickets that are complete.
         on_failed: called with a ticket and why it cannot be answered.
@@ -33,17 +34,16 @@ class Pool:
         self,
         name: str,
         endpoints: Iterable[str],
-        signature: str,
-        row_bytes: int,
+        signature: Signature,
         max_batch_rows: int,
         *,
         on_scored: Callable[[list[Ticket]], None],
         on_failed: Callable[[Ticket, TiltyardError], None],
     ) -> None:
         self.name = name
-        self._row_bytes = row_bytes
+        self._row_bytes = row_bytes(signature)
         self._max_batch_rows = max_batch_rows
-        self._signature = signature
+        self._digest = signature.digest
         self._on_scored = on_scored
         self._on_failed = on_failed
         self._loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ class Pool:
     def _replica(self, endpoint: str) -> Replica:
         return Replica(
             endpoint,
-            self._signature,
+            self._digest,
             self._row_bytes,
             on_ready=self._ready,
             on_result=self._take_result,

@@ -27,7 +27,7 @@ from tiltyard.scoring.frames import (
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.02
-LONGEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 0.25
 HELLO_TIMEOUT_S = 5.0
 
 Flight = tuple[Sequence[Piece], int]

@@ -1,58 +1,114 @@
 """Calls under way: what a scorer needs of them, and whom to tell."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from tiltyard.errors import TiltyardError
 from tiltyard.gateway.packing import Others
+
+if TYPE_CHECKING:  # tables hold pools, which hold tickets
+    from tiltyard.gateway.table import RoutedModel, Routes
+
+
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One row's prediction; probabilities by class."""
+
+    id: str
+    value: bool | int | float | str | None
+    probabilities: dict[str, float] | None = None
+
+
+class PredictAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer of a predict call, in the order of its rows."""
+
+    model: str
+    version: int
+    predictions: list[Prediction]
+
+
+class ActualsAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer of an actuals call: how many were taken."""
+
+    model: str
+    accepted: int
+
+
+Answer = PredictAnswer | ActualsAnswer
 
 
 class Reply(Protocol):
     """Where a call's answer goes. Exactly one method is called, once, on the loop."""
 
-    def answered(self, version: int, predictions: Sequence[Any]) -> None:
-        """Take the predictions, which are durable."""
-
-    def accepted(self, count: int) -> None:
-        """Take the news that so many actuals are durable."""
+    def answered(self, answer: "Answer") -> None:
+        """Take what is durable."""
 
     def failed(self, error: TiltyardError) -> None:
         """Take the reason why there is no answer."""
 
 
-class Ticket:
-    """One predict call, from its validated rows to its answer.
+class Call:
+    """A call that was begun and is to be answered once.
 
     Attributes:
-        model: the routed model whose champion answers; a ``table.ModelState``.
-        rows: the decoded structs.
-        numeric: the float64 inputs of all rows, packed.
-        others: the other inputs of each row, if there are any.
+        routes: the ``table.Routes`` under which it began.
+        model: the ``table.RoutedModel`` that it is for.
         received_us: arrival, in UTC microseconds.
         deadline: on the monotonic clock.
-        left: rows without a prediction yet.
+        rows: its rows, or its actuals.
         ended: an answer was given, so nothing more may be.
     """
 
+    __slots__ = ("deadline", "ended", "model", "received_us", "reply", "routes", "rows")
+
+    def __init__(
+        self,
+        routes: "Routes",
+        model: "RoutedModel",
+        rows: Sequence[Any],
+        received_us: int,
+        deadline: float,
+        reply: Reply,
+    ) -> None:
+        self.routes = routes
+        self.model = model
+        self.rows = rows
+        self.received_us = received_us
+        self.deadline = deadline
+        self.reply = reply
+        self.ended = False
+
+
+class Ticket(Call):
+    """One predict call, from its validated rows to its answer.
+
+    Attributes:
+        event_times: of the rows, if the model has any.
+        numeric: the float64 inputs of all rows, packed.
+        others: the other inputs of each row, if there are any.
+        left: rows without a prediction yet.
+        version: that answers it.
+        first_seq: of its records, once they are queued for the disk.
+    """
+
     __slots__ = (
-        "deadline",
-        "ended",
         "event_times",
+        "first_seq",
         "left",
-        "model",
         "numeric",
         "others",
         "probabilities",
-        "received_us",
-        "reply",
-        "rows",
         "values",
+        "version",
     )
 
     def __init__(
         self,
-        model: Any,
+        routes: "Routes",
+        model: "RoutedModel",
         rows: Sequence[Any],
+        version: int,
         event_times: list[int | None] | None,
         numeric: bytes,
         others: Others | None,
@@ -60,16 +116,13 @@ class Ticket:
         deadline: float,
         reply: Reply,
     ) -> None:
-        self.model = model
-        self.rows = rows
+        super().__init__(routes, model, rows, received_us, deadline, reply)
+        self.version = version
         self.event_times = event_times
         self.numeric = numeric
         self.others = others
-        self.received_us = received_us
-        self.deadline = deadline
-        self.reply = reply
         self.left = len(rows)
-        self.ended = False
+        self.first_seq = 0
         self.values: list[Any] = [None] * self.left
         self.probabilities: list[Any] | None = None
 

@@ -1,0 +1,83 @@
+"""``python -m tiltyard.gateway``: serve until SIGTERM or Ctrl-C."""
+
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+
+from tiltyard.errors import ConflictError, TiltyardError
+from tiltyard.gateway.app import make_app
+from tiltyard.gateway.service import Service
+from tiltyard.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 3
+"""How long calls under way may take once the gateway is told to stop."""
+
+BACKLOG = 2048
+
+
+def main() -> int:
+    """Serve; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        settings = load_settings()
+        with contextlib.closing(_listen(settings)) as listener:
+            return _serve(settings, listener)
+    except TiltyardError as error:
+        logger.error("%s", error)  # noqa: TRY400  the sentence says it all
+        return error.exit_code
+
+
+def _serve(settings: Settings, listener: socket.socket) -> int:
+    host, port = listener.getsockname()[:2]
+    service = Service(settings, settings.client.gateway_url or f"http://{host}:{port}")
+
+    def protocol(**arguments: Any) -> Any:
+        return service.shared.protocol(**arguments)
+
+    config = uvicorn.Config(
+        make_app(service),
+        http=protocol,  # type: ignore[arg-type]  # a factory is as good as a class
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=BACKLOG,
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again after its clean end
+    server.run(sockets=[listener])
+    return 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        ConflictError: somebody else has it.
+    """
+    host, port = settings.gateway.host, settings.gateway.port
+    try:
+        listener = socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        raise ConflictError(
+            f"The gateway cannot listen on {host}:{port} ({error.strerror}): stop what listens "
+            "there, or set gateway.port to another."
+        ) from None
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""All routes but the two verbs: health, metrics, documents, the Open Inference Protocol."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tiltyard.errors import NotFoundError, TiltyardError
+from tiltyard.gateway.errors import MethodNotAllowedError
+from tiltyard.gateway.http import error_headers
+from tiltyard.gateway.service import Service
+
+
+def make_app(service: Service) -> Starlette:
+    """Return the ASGI application; its lifespan starts and stops the service."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        status = HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"status": "ready" if service.ready else "no routes yet"}, status)
+
+    async def metrics(_: Request) -> Response:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(service.core.stats)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ],
+        lifespan=lifespan,
+        exception_handlers={TiltyardError: _tiltyard_error, HTTPException: _http_error},
+    )
+
+
+async def _tiltyard_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, TiltyardError):
+        raise error
+    return JSONResponse(error.body(), error.status, error_headers(error))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Give Starlette's own errors the one shape."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path
+    ours: TiltyardError = NotFoundError("path", path)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "GET")
+        ours = MethodNotAllowedError(request.method, path, allowed)
+    return await _tiltyard_error(request, ours)

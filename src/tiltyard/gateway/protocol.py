@@ -1,0 +1,358 @@
+"""HTTP/1.1 of the gateway: calls are answered here, all other routes by uvicorn and Starlette.
+
+A subclass of uvicorn's protocol. A predict or actuals request becomes a `HotCall`, which stands
+in the connection's pipeline where uvicorn has its ASGI cycles; so answers keep their order.
+"""
+
+import time
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from tiltyard.errors import TiltyardError, TooLargeError, UnavailableError
+from tiltyard.gateway.core import Core
+from tiltyard.gateway.errors import (
+    BadRequestError,
+    MethodNotAllowedError,
+    SlowClientError,
+    UnsupportedEncodingError,
+)
+from tiltyard.gateway.hot_call import HotCall
+from tiltyard.gateway.http import Renderer
+from tiltyard.gateway.paths import Paths, Target
+
+
+class Shared:
+    """What all connections of one gateway share.
+
+    Attributes:
+        core: answers the calls.
+        connections: that are open.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.paths = Paths()
+        self.renderer = Renderer()
+        self.connections: set[GatewayProtocol] = set()
+
+    def protocol(self, **arguments: Any) -> "GatewayProtocol":
+        """Make the protocol of a new connection, as uvicorn asks for it."""
+        return GatewayProtocol(self, **arguments)
+
+    def sweep(self) -> None:
+        """End connections that are idle or slow for too long."""
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.check_time(now)
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One client's connection.
+
+    Attributes:
+        reading_since: when the request being read began; 0 when none is.
+        quiet_since: when the last answer was given, or the connection made.
+    """
+
+    cycle: Any
+    pipeline: Any
+
+    def __init__(
+        self,
+        shared: Shared,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.shared = shared
+        self.core = shared.core
+        self.reading_since = 0.0
+        self.quiet_since = time.monotonic()
+        self._hot: HotCall | None = None
+        self._body_bytes = 0
+        self._lingers = False
+        self._ignores = False
+        self._answering: Any = None
+        self._advancing = False
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.shared.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; answers that come later go nowhere."""
+        self.shared.connections.discard(self)
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; what is wrong HTTP is answered with 400 in its turn, and ends the connection."""
+        while data and not self._lingers:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]  # an upgrade that is offered need not be taken
+                continue
+            except httptools.HttpParserError as error:
+                self._refuse_now(BadRequestError(f"This is not valid HTTP/1.1: {error}."))
+            return
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # True keeps the transport
+        """Still answer a client that has shut down its sending side."""
+        if self._lingers or self.cycle is None or self.cycle.response_complete:
+            return None
+        if self.cycle.more_body:
+            return None
+        self.cycle.keep_alive = False
+        return True
+
+    def resume_writing(self) -> None:
+        """Go on with pipelined requests once the client reads its answers."""
+        super().resume_writing()
+        self._advance()
+
+    # parser callbacks
+
+    def on_message_begin(self) -> None:
+        """Note the time; the ASGI scope is only made for requests that need it."""
+        self.reading_since = time.monotonic()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._body_bytes = 0
+        self._hot = None
+
+    def on_headers_complete(self) -> None:
+        """Choose who answers."""
+        self._ignores = self._lingers or self.transport.is_closing()
+        if self._ignores:
+            return
+        target = self.shared.paths.target(self.url)
+        length = self._content_length()
+        if target is not None:
+            self._begin_hot(HotCall(self, target), self._refusal(target, length), length)
+        elif length > self.core.settings.max_body_bytes:
+            self._begin_hot(HotCall(self, None), self._too_large(), length)
+        else:
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expects
+            self.headers.extend(headers)
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Gather the body, up to what is allowed."""
+        if self._ignores:
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self.core.settings.max_body_bytes:
+            self._body_too_large()
+        elif self._hot is None:
+            super().on_body(body)
+        else:
+            self._hot.add(body)
+
+    def on_message_complete(self) -> None:
+        """Hand a whole request on."""
+        if self._ignores:
+            return
+        self.reading_since = 0.0
+        hot, self._hot = self._hot, None
+        if hot is None:
+            super().on_message_complete()
+        else:
+            hot.complete()
+
+    # the pipeline
+
+    def on_response_complete(self) -> None:
+        """Go on with the next pipelined request, or wait for one."""
+        self.server_state.total_requests += 1
+        self.quiet_since = time.monotonic()
+        if not self.transport.is_closing():
+            self._advance()
+
+    def _begin_hot(self, call: HotCall, refusal: TiltyardError | None, length: int) -> None:
+        self._hot = call
+        call.refusal = refusal
+        call.is_head = self.parser.get_method() == b"HEAD"
+        call.keep_alive = (
+            self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        )
+        call.expects_continue = self.expect_100_continue
+        if refusal and (self.expect_100_continue or length > self.core.settings.max_body_bytes):
+            call.answer_early()
+        self._enter(call)
+
+    def _enter(self, call: HotCall) -> None:
+        """Let a call have its turn, or wait for it."""
+        self.cycle = call
+        if self._all_answered():
+            self._answering = call
+            call.take_turn()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((call, None))
+
+    def _all_answered(self) -> bool:
+        return not self.pipeline and (self._answering is None or self._answering.response_complete)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _advance(self) -> None:
+        """Start pipelined requests, one after the other, while each is answered at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._may_start():
+            cycle, app = self.pipeline.pop()
+            if isinstance(cycle, HotCall):
+                self._answering = cycle
+                cycle.take_turn()
+                if not cycle.response_complete:
+                    break
+            else:
+                self._start_asgi_task(cycle, app)
+                break
+        self._advancing = False
+        if not self.pipeline:
+            self._read_on()
+
+    def _may_start(self) -> bool:
+        return bool(
+            self.pipeline and not self.flow.write_paused and not self.transport.is_closing()
+        )
+
+    def _read_on(self) -> None:
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+            if self.reading_since:
+                self.reading_since = time.monotonic()
+
+    # refusals
+
+    def _refusal(self, target: Target, length: int) -> TiltyardError | None:
+        """Return why a call is turned away before its body is read, if it is."""
+        try:
+            self._check(target, length)
+        except TiltyardError as error:
+            self.core.refuse(target.model, target.verb, error)
+            return error
+        return None
+
+    def _check(self, target: Target, length: int) -> None:
+        if self.parser.get_method() != b"POST":
+            method = self.parser.get_method().decode("ascii")
+            raise MethodNotAllowedError(method, target.path, "POST")
+        if self.core.busy:
+            raise UnavailableError(
+                f"{self.core.pending} calls are under way already: try again in a moment.",
+                reason="busy",
+            )
+        self.core.current().authorize(self._header(b"authorization"), target.model)
+        if length > self.core.settings.max_body_bytes:
+            raise self._too_large()
+        encoding = self._header(b"content-encoding").strip()
+        if encoding and encoding.lower() != b"identity":
+            raise UnsupportedEncodingError(encoding.decode("latin-1"))
+
+    def _header(self, wanted: bytes) -> bytes:
+        for name, value in self.headers:
+            if name == wanted:
+                return value
+        return b""
+
+    def _content_length(self) -> int:
+        for name, value in self.headers:
+            if name == b"content-length":
+                return int(value)
+        return 0
+
+    def _too_large(self) -> TooLargeError:
+        limit = self.core.settings.max_body_bytes
+        return TooLargeError(
+            f"The body is larger than {limit} bytes: split its rows over several calls.",
+            reason="too_many_bytes",
+            limit=limit,
+        )
+
+    def _body_too_large(self) -> None:
+        """Answer 413 although the body, which has no length, goes on."""
+        if self._hot is None:
+            self._refuse_now(self._too_large())
+        elif self._hot.refusal is None:
+            error = self._hot.refusal = self._too_large()
+            if self._hot.target:
+                self.core.refuse(self._hot.target.model, self._hot.target.verb, error)
+            self._hot.answer_early()
+
+    def _refuse_now(self, error: TiltyardError) -> None:
+        """Answer in its turn a request that will never be whole, and end the connection."""
+        self.reading_since = 0.0
+        self.core.refuse(None, "http", error)
+        call, self._hot = self._hot, None
+        if call is not None:
+            call.refusal = error
+            call.answer_early()
+            return
+        self._drop_unfinished_cycle()
+        call = HotCall(self, None)
+        call.refusal = error
+        call.answer_early()
+        self._enter(call)
+
+    def _drop_unfinished_cycle(self) -> None:
+        """Let an ASGI application that still reads this request's body see a disconnect."""
+        cycle = self.cycle
+        if cycle is None or isinstance(cycle, HotCall) or not cycle.more_body:
+            return
+        if cycle.response_started:
+            self.transport.close()
+        cycle.disconnected = cycle.response_complete = True
+        cycle.message_event.set()
+        self.pipeline = type(self.pipeline)(p for p in self.pipeline if p[0] is not cycle)
+
+    def linger(self) -> None:
+        """Send what was written, then read and forget what the client still sends.
+
+        A close with unread data would reset the connection, and the answer would be lost.
+        """
+        self._lingers = True
+        self.pipeline.clear()
+        self.reading_since = time.monotonic()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def check_time(self, now: float) -> None:
+        """End the connection if the client is too slow, or silent for too long."""
+        settings = self.core.settings
+        if self.reading_since:
+            late = now - self.reading_since > settings.header_timeout_s
+            if late and not self.flow.read_paused:
+                self._too_slow()
+        elif self._all_answered() and now - self.quiet_since > settings.idle_timeout_s:
+            self._end()
+
+    def _too_slow(self) -> None:
+        if self._lingers:
+            self._end()
+        else:
+            self._refuse_now(SlowClientError(self.core.settings.header_timeout_s))
+
+    def _end(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
