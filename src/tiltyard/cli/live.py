@@ -31,7 +31,7 @@ def metrics(
 ) -> None:
     """Print a version's metrics over history or live data.
 
-    Example: tiltyard metrics bikeshare --start 2012-04-01 --end 2012-05-01
+    Example: tiltyard metrics bikeshare --start 2011-04-01 --end 2011-05-01
     """
     if source not in {"live", "history"}:
         raise InvalidInputError(f"--source {source!r}: write live or history.")
@@ -80,7 +80,7 @@ def replay(
 ) -> None:
     """Let a challenger score again what was logged from an event time on.
 
-    Example: tiltyard replay bikeshare 2 --since 2012-04-01
+    Example: tiltyard replay bikeshare 2 --since 2011-04-01
     """
     from datetime import UTC, datetime
 

@@ -74,15 +74,22 @@ class Running:
 
     def _start(self) -> None:
         check_ports(self._settings)
-        for name, module in MODULES.items():
-            command = (sys.executable, "-m", module)
-            program = Program(name, command, self._environment(), grace_s=GRACE_S[name])
-            self._supervisor.start(program)
+        self._launch("control")
+        self._launch("gateway")
         health = f"{self._settings.control_url}/api/v1/health"
         self._wait("control", lambda: answers(health))
         self._reconciling.start()
         self._wait("gateway", lambda: answers(f"{self._settings.gateway_url}/healthz"))
+        # Not before: nobody waits for these two, and they would take the processor from others.
+        self._launch("worker")
+        self._launch("runner")
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
+
+    def _launch(self, name: str) -> None:
+        if not self._stop.is_set():
+            command = (sys.executable, "-m", MODULES[name])
+            program = Program(name, command, self._environment(), grace_s=GRACE_S[name])
+            self._supervisor.start(program)
 
     def _wait(self, name: str, condition: Callable[[], bool]) -> None:
         wait_until(condition, self._supervisor, name, self._stop, START_TIMEOUT_S)

@@ -57,7 +57,7 @@ def parse_time(text: str | None, option: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInputError(
-            f"{option} {text!r} is no time: write 2012-04-01 or 2012-04-01T06:00:00+00:00."
+            f"{option} {text!r} is no time: write 2011-04-01 or 2011-04-01T06:00:00+00:00."
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 

@@ -37,6 +37,8 @@ def up(
             level=logging.INFO,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
+        # One line for each look at control says nothing.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         say(f"Starting Tiltyard on {home} …")
         with Supervisor(home, settings.sockets) as supervisor:
             prepare_registry(settings)
