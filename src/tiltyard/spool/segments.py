@@ -76,6 +76,8 @@ class Cleaner:
 
     def _wholly_confirmed(self, confirmed: int, last_seq: int | None) -> list[Path]:
         found = segments(self._folder)
+        if not found:
+            return []
         bounds = [first - 1 for first, _ in found[1:]] + [last_seq or 0]
         return [
             path
