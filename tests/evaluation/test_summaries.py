@@ -122,7 +122,7 @@ def test_inputs_are_counted_by_their_types() -> None:
     temp, weather = found.inputs["temp"], found.inputs["weather"]
     assert (temp.n, temp.missing, temp.counts) == (4, 1, [1, 1, 1, 1])
     assert (temp.moments.total, temp.moments.minimum, temp.moments.maximum) == (123.0, -1.0, 99.0)
-    assert temp.moments.squares == pytest.approx(25 + 400 + 1 + 9801)
+    assert temp.moments.spread == pytest.approx(25 + 400 + 1 + 9801 - 123**2 / 4)
     assert (weather.levels, weather.other, weather.missing) == ({"dry": 2}, 1, 2)
     assert found.inputs["holiday"].levels == {"true": 1, "false": 1}
     assert (found.inputs["note"].n, found.inputs["note"].missing) == (1, 4)

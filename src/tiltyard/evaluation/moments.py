@@ -20,16 +20,6 @@ class Moments(msgspec.Struct, frozen=True, omit_defaults=True):
     minimum: float | None = None
     maximum: float | None = None
 
-    @property
-    def mean(self) -> float | None:
-        """Return the mean, or None of no numbers."""
-        return self.total / self.n if self.n else None
-
-    @property
-    def squares(self) -> float:
-        """Return Σx²."""
-        return self.spread + self.total**2 / self.n if self.n else 0.0
-
 
 def moments(numbers: Sequence[float]) -> Moments:
     """Return the moments of finite numbers."""

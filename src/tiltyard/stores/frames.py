@@ -81,12 +81,6 @@ def live_batch(
     return pa.record_batch(columns)
 
 
-def live_schema(schema: CallSchema) -> pa.Schema:
-    """Return the Arrow schema of ``live_batch``."""
-    fields = {column.name: ARROW[column.type] for column in schema.columns}
-    return pa.schema([*fields.items(), (schema.target, ARROW[schema.target_type])])
-
-
 def typed_array(values: Iterable[Any], kind: ColumnType) -> pa.Array:
     """Return values as a column; NaN, and what the type cannot hold, is null.
 
