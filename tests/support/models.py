@@ -73,6 +73,11 @@ def mixed_frame(rows: int = 300, seed: int = 2) -> pd.DataFrame:
     )
 
 
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as an application would hold them."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def mixed_pipeline() -> Pipeline:
     """Return a linear regression on one-hot levels and standardised numbers."""
     columns = ColumnTransformer(

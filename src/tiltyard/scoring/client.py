@@ -69,16 +69,6 @@ class ScorerClient:
             scored += self._score_batch(signature, rows[start : start + BATCH_ROWS], start)
         return scored
 
-    def score_each(
-        self, signature: Signature, rows: Sequence[Mapping[str, Any]]
-    ) -> list[Scored | InvalidInputError]:
-        """Like `score`, but a row that cannot be scored yields its error, the others go on."""
-        self._check(signature)
-        answers: list[Scored | InvalidInputError] = []
-        for start in range(0, len(rows), BATCH_ROWS):
-            answers += self._score_some(signature, rows[start : start + BATCH_ROWS])
-        return answers
-
     def batch(self, n: int, numeric: bytes, others: list[list[Any]]) -> BatchResult:
         """Score one batch that is packed already; see `frames.Batch`."""
         request_id = next(self._ids)
@@ -93,21 +83,6 @@ class ScorerClient:
         except RowError as error:
             raise error.moved_by(start) from None
         return list(zip(values, probabilities or repeat(None), strict=False))
-
-    def _score_some(
-        self, signature: Signature, rows: Sequence[Mapping[str, Any]]
-    ) -> list[Scored | InvalidInputError]:
-        try:
-            return list(self._score_batch(signature, rows, 0))
-        except RowError as error:
-            bad = error.row
-            before, after = rows[:bad], rows[bad + 1 :]
-            rest = self._score_some(signature, after) if after else []
-            return [*(self._score_some(signature, before) if before else []), error, *rest]
-        except InvalidInputError as error:
-            if len(rows) == 1:
-                return [error]
-            return [self._score_some(signature, [row])[0] for row in rows]
 
     def _check(self, signature: Signature) -> None:
         if self.hello.signature != signature.digest:
@@ -149,8 +124,8 @@ def _connect(endpoint: str, timeout: float, uid: int) -> socket.socket:
     try:
         if scheme == "unix":
             return _connect_unix(Path(address), timeout, uid)
-        if scheme == "tcp":
-            host, _, port = address.rpartition(":")
+        host, _, port = address.rpartition(":")
+        if scheme == "tcp" and port.isdecimal():
             return socket.create_connection((host, int(port)), timeout)
     except OSError as error:
         raise _lost(endpoint, error) from None
