@@ -21,3 +21,12 @@ def bikes(control: Control) -> str:
     """A regression model with a history, owned by the group lab."""
     write_bikes(control)
     return "bikes"
+
+
+@pytest.fixture
+def small_control(tmp_path: Path) -> Iterator[Control]:
+    """A control that takes uploads of 1 MB, with a history of bikes."""
+    settings = make_home(tmp_path / "small", control={"max_upload_mb": 1})
+    with serve(settings) as served:
+        write_bikes(served)
+        yield served

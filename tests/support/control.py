@@ -4,7 +4,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,10 +134,20 @@ def write_bikes(control: Control, frame: pd.DataFrame | None = None) -> str:
 
 
 def version_folder(
-    folder: Path, *, model: str = "bikes", history: str | None = None, **changes: Any
+    folder: Path,
+    *,
+    model: str = "bikes",
+    history: str | None = None,
+    more: Mapping[str, bytes] | None = None,
+    **changes: Any,
 ) -> Path:
-    """Write a version's folder whose files and manifest fit together; no model is in it."""
+    """Write a version's folder whose files and manifest fit together; no model is in it.
+
+    ``more`` are further files, ``changes`` are of the manifest.
+    """
     folder.mkdir(parents=True)
+    for name, content in (more or {}).items():
+        (folder / name).write_bytes(content)
     (folder / "model.joblib").write_bytes(json.dumps(changes, default=str).encode())
     manifest = {
         "model": model,

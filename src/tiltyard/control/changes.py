@@ -62,6 +62,8 @@ class Changes:
 
     async def until(self, condition: Condition, timeout_s: float) -> bool:
         """Wait until the condition holds; False when it did not in time or control ends."""
+        if condition(await self.now()):
+            return True
         if self.closing:
             return False
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
