@@ -40,14 +40,6 @@ class Diary(Job):
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Give an empty store."""
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def threads() -> Iterator[list[TaskThread]]:
     """Give a list whose threads are ended afterwards."""
     started: list[TaskThread] = []

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,14 +37,6 @@ time.sleep(60)
 def spool(tmp_path: Path) -> Path:
     """Give the folder of a spool that is still to be filled."""
     return tmp_path / "spool"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Give an empty store."""
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
 
 
 def logged(store: Store) -> list[PredictionRecord]:

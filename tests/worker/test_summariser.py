@@ -1,7 +1,7 @@
 """Summaries of a real store equal what independent code makes of its raw rows."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
@@ -13,7 +13,6 @@ from support.raw import read
 from support.recompute import Edges, check_summaries
 from support.worker import FIRST_SEQ, START, put_log, take
 from tiltyard.errors import StaleLeaseError, UnavailableError
-from tiltyard.stores import open_store
 from tiltyard.stores.base import DirtyChunk, Lease, Store, follow_task, relay_task, summarise_task
 from tiltyard.types.records import ActualRecord, LogRecord, PredictionRecord, Score
 from tiltyard.types.registry import VersionManifest
@@ -64,14 +63,6 @@ def route(task: Task) -> ModelRoute:
     kind = ColumnType.FLOAT64 if task is Task.REGRESSION else ColumnType.STRING
     schema = CallSchema(columns=(X, PART), target="target", target_type=kind)
     return ModelRoute(name="yard", number=1, task=task, call_schema=schema)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Give an empty store."""
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield store
-    store.close()
 
 
 class Data:

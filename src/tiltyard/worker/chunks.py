@@ -7,7 +7,9 @@ import msgspec
 
 from tiltyard.evaluation.summaries import (
     Summary,
+    decode_summary,
     encode_summary,
+    merge,
     summarise_inputs,
     summarise_version,
 )
@@ -15,11 +17,7 @@ from tiltyard.stores.base import ChunkRows, DirtyChunk, SummaryRow
 from tiltyard.types.records import PredictionRecord, Score
 from tiltyard.types.registry import VersionManifest
 from tiltyard.types.schema import CallSchema, Task
-
-MINUTE = 60_000_000
-"""In microseconds, as all of these; buckets are of UTC."""
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+from tiltyard.worker.buckets import MINUTE, bucket
 
 INPUTS = 0
 """The version under which a model's inputs are summarised."""
@@ -56,9 +54,13 @@ def summarise_chunk(rows: ChunkRows, chunk: DirtyChunk, by: Yardstick) -> list[S
     ]
 
 
-def bucket(at: int, width: int) -> int:
-    """Return the start of the bucket that holds a time."""
-    return at - at % width
+def merged(rows: Iterable[tuple[int, bytes]], width: int) -> list[tuple[int, bytes]]:
+    """Merge (time, payload) of summaries into buckets of a width."""
+    found: dict[int, Summary] = {}
+    for at, payload in rows:
+        start = bucket(at, width)
+        found[start] = merge(found.get(start, Summary()), decode_summary(payload))
+    return [(start, encode_summary(summary)) for start, summary in found.items()]
 
 
 def _minute(record: PredictionRecord) -> int:

@@ -4,14 +4,17 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from tiltyard.errors import NotFoundError
-from tiltyard.evaluation.summaries import Summary, decode_summary, encode_summary, merge
 from tiltyard.stores.base import DirtyChunk, Lease, Store, summarise_task
 from tiltyard.types.registry import VersionManifest
 from tiltyard.types.routes import ModelRoute
-from tiltyard.worker.chunks import DAY, HOUR, Yardstick, bucket, summarise_chunk
+from tiltyard.worker.buckets import DAY, HOUR, bucket, spans
 from tiltyard.worker.jobs import Job
+
+if TYPE_CHECKING:
+    from tiltyard.worker.chunks import Yardstick
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,9 @@ class Summariser(Job):
         self.status["chunks"] += len(dirty)
 
     def _write_minutes(self, lease: Lease, chunk: DirtyChunk) -> Buckets:
+        # It loads scikit-learn, for seconds in which relay and followers work already.
+        from tiltyard.worker.chunks import summarise_chunk  # noqa: PLC0415
+
         rows = self._store.read_chunk(self._model, chunk.gateway, chunk.chunk)
         made_by = {record.version for record in rows.predictions} | rows.scores.keys()
         summaries = summarise_chunk(rows, chunk, self._yardstick(made_by))
@@ -87,37 +93,23 @@ class Summariser(Job):
 
     def _merge_upwards(self, lease: Lease, version: int, minutes: Iterable[int]) -> None:
         """Make the hours and days of these minutes anew."""
+        from tiltyard.worker.chunks import merged  # noqa: PLC0415  likewise
+
         hours = {bucket(minute, HOUR) for minute in minutes}
         for start, end in spans(hours, HOUR):
             rows = self._store.minutes(self._model, version, start, end)
-            merged = _merged(rows, HOUR)
-            self._store.write_rollups(lease, self._model, version, "hour", merged)
+            self._store.write_rollups(lease, self._model, version, "hour", merged(rows, HOUR))
         for start, end in spans({bucket(hour, DAY) for hour in hours}, DAY):
             rows = self._store.rollups(self._model, version, "hour", start, end)
-            self._store.write_rollups(lease, self._model, version, "day", _merged(rows, DAY))
+            self._store.write_rollups(lease, self._model, version, "day", merged(rows, DAY))
 
-    def _yardstick(self, needed: set[int]) -> Yardstick:
+    def _yardstick(self, needed: set[int]) -> "Yardstick":
         """Return what to measure with; control is asked only about versions not yet known."""
+        from tiltyard.worker.chunks import Yardstick  # noqa: PLC0415  likewise
+
         route = self._route()
         if route is None:
             raise NotFoundError("route of model", self._model)
         if not needed <= self._versions.keys():
             self._versions = self._ask_for_versions()
         return Yardstick(route.task, route.call_schema, self._versions)
-
-
-def spans(starts: Iterable[int], width: int) -> list[tuple[int, int]]:
-    """Return (start, end) of each run of neighbouring buckets."""
-    found: list[tuple[int, int]] = []
-    for start in sorted(starts):
-        begin = found.pop()[0] if found and found[-1][1] == start else start
-        found.append((begin, start + width))
-    return found
-
-
-def _merged(rows: Iterable[tuple[int, bytes]], width: int) -> list[tuple[int, bytes]]:
-    merged: dict[int, Summary] = {}
-    for at, payload in rows:
-        start = bucket(at, width)
-        merged[start] = merge(merged.get(start, Summary()), decode_summary(payload))
-    return [(start, encode_summary(summary)) for start, summary in merged.items()]
