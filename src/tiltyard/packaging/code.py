@@ -72,10 +72,11 @@ def check_modules(estimator: Any, given: set[str]) -> None:
 
 def _path_of(item: Code) -> Path:
     if isinstance(item, ModuleType):
-        top = sys.modules[item.__name__.partition(".")[0]]
-        if not top.__file__:
+        top = sys.modules.get(item.__name__.partition(".")[0], item)
+        file = getattr(top, "__file__", None)
+        if not file:
             raise InvalidInputError(f"Module {item.__name__!r} has no file: give its path.")
-        path = Path(top.__file__)
+        path = Path(file)
         return path.parent if path.name == "__init__.py" else path
     path = Path(item).resolve()
     if not (path.suffix == ".py" and path.is_file()) and not (path / "__init__.py").is_file():
