@@ -91,7 +91,7 @@ class LimitedLog:
 def main() -> None:
     """Execute the job; the last line of progress says how it ended."""
     # Applications wait for the gateway and its scorers; nobody waits that way for a notebook.
-    os.nice(10)
+    os.nice(5)
     job = Job.read(Path(sys.argv[1]))
     threading.Thread(target=_die_with_runner, args=(int(sys.argv[2]),), daemon=True).start()
     with Path(job.progress).open("a", encoding="utf-8") as file:

@@ -46,6 +46,7 @@ class Work:
         self._client = client
         self._run = run
         self._token = token
+        self._as_run = ControlClient(settings.control_url, token)
         self._stopping = stopping
         self._stop_at: float | None = None
         self._folder = RunFolder(settings.path("runs", run.id))
@@ -57,7 +58,7 @@ class Work:
         """Do all of it; every error that a run can have becomes the run's."""
         told: dict[str, object]
         try:
-            with self._reporter:
+            with self._as_run, self._reporter:
                 told = self._results()
             state = RunState.SUCCEEDED
         except _StoppedError as stopped:
@@ -74,7 +75,7 @@ class Work:
 
     def _results(self) -> dict[str, object]:
         request = self._run.request
-        plan = self._insist(lambda: plan_run(self._client, self._settings.pipelines.path, request))
+        plan = self._insist(lambda: plan_run(self._as_run, self._settings.pipelines.path, request))
         found = None if request.force else self._known_version(plan)
         if found is None:
             self._execute(plan)
@@ -152,20 +153,20 @@ class Work:
     def _upload(self, model: str, packed: Path) -> Version:
         # The same folder again is the same version: an answer may be lost.
         with packed.open("rb") as file:
-            return self._client.add_version(model, file, run=self._run.id)
+            return self._as_run.add_version(model, file, run=self._run.id)
 
     def _deploy(self, plan: Plan, version: int) -> None:
         try:
-            self._insist(lambda: self._client.deploy(plan.model, version))
+            self._insist(lambda: self._as_run.deploy(plan.model, version))
             if self._run.request.kind is RunKind.RETRAIN:
                 since = self._replay_since(plan)
-                self._insist(lambda: self._client.replay(plan.model, version, since))
+                self._insist(lambda: self._as_run.replay(plan.model, version, since))
         except TiltyardError as error:
             raise _NotDeployedError(version, error) from error
 
     def _replay_since(self, plan: Plan) -> datetime:
         """Return where the model's live window begins, seen from the newest actual."""
-        days = self._insist(lambda: self._client.model(plan.model)).thresholds.window_days
+        days = self._insist(lambda: self._as_run.model(plan.model)).thresholds.window_days
         newest = plan.history.event_end if plan.history else None
         return (newest or datetime.now(UTC)) - timedelta(days=days)
 
