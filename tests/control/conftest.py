@@ -30,3 +30,10 @@ def small_control(tmp_path: Path) -> Iterator[Control]:
     with serve(settings) as served:
         write_bikes(served)
         yield served
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    """A control for a module whose tests leave nothing behind."""
+    with serve(make_home(tmp_path_factory.mktemp("shared"))) as served:
+        yield served

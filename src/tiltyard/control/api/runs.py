@@ -10,6 +10,7 @@ from pydantic import Field
 from tiltyard.control import run_logs
 from tiltyard.control.api.models import find
 from tiltyard.control.auth import Anyone, Scientist, must_own, require
+from tiltyard.control.bodies import Responses
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import NotFoundError
 from tiltyard.types.base import Document
@@ -26,6 +27,15 @@ from tiltyard.types.registry import (
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 Runner = Annotated[Principal, require(Scope.RUNNER)]
+
+
+_LOG: Responses = {
+    200: {
+        "description": "A part of the log.",
+        "headers": {"X-Next-Offset": {"schema": {"type": "integer"}}},
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
 
 
 class Claim(Document):
@@ -125,11 +135,7 @@ def update_run(run: str, body: RunChange, _: Runner, parts: Wired) -> Run:
     )
 
 
-@router.get(
-    "/{run}/log",
-    response_class=PlainTextResponse,
-    responses={200: {"headers": {"X-Next-Offset": {"schema": {"type": "integer"}}}}},
-)
+@router.get("/{run}/log", response_class=Response, responses=_LOG)
 def read_run_log(
     run: str, _: Anyone, parts: Wired, offset: Annotated[int, Query(ge=0)] = 0
 ) -> PlainTextResponse:
