@@ -68,7 +68,7 @@ async def test_batches_waiting_together_share_a_sync(tmp_path: Path) -> None:
 
 async def test_a_failed_sync_ends_the_process_and_answers_nothing(tmp_path: Path) -> None:
     """It is never tried again: the medium may have dropped the pages."""
-    died: list[OSError] = []
+    died: list[Exception] = []
     writer = make_writer(tmp_path, disk=ForgetfulDisk(syncs=1), fatal=died.append)
     await write_predictions(writer, 1)
     lost = write_predictions(writer, 1)

@@ -8,13 +8,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tiltyard.errors import NotFoundError, TiltyardError
 from tiltyard.gateway.errors import MethodNotAllowedError
 from tiltyard.gateway.http import error_headers
+from tiltyard.gateway.oip import InferenceRoutes, is_oip, oip_error
+from tiltyard.gateway.openapi import openapi_document
 from tiltyard.gateway.service import Service
 
 
@@ -39,20 +41,39 @@ def make_app(service: Service) -> Starlette:
         registry.register(service.core.stats)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    async def openapi(request: Request) -> Response:
+        model = service.core.current().model(request.path_params["model"])
+        server = str(request.base_url).rstrip("/")
+        document = openapi_document(model.route, service.settings.gateway, server)
+        return JSONResponse(document)
+
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            Route("/models/{model}/openapi.json", openapi),
+            *InferenceRoutes(service).routes(),
         ],
         lifespan=lifespan,
-        exception_handlers={TiltyardError: _tiltyard_error, HTTPException: _http_error},
+        exception_handlers={
+            TiltyardError: _tiltyard_error,
+            HTTPException: _http_error,
+            ClientDisconnect: _gone,
+        },
     )
 
 
-async def _tiltyard_error(_: Request, error: Exception) -> Response:
+async def _gone(_: Request, __: Exception) -> Response:
+    """Answer nobody: the client left, or was too slow and has its answer."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+async def _tiltyard_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, TiltyardError):
         raise error
+    if is_oip(request.url.path):
+        return oip_error(error)
     return JSONResponse(error.body(), error.status, error_headers(error))
 
 

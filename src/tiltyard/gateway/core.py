@@ -47,6 +47,14 @@ class Core:
         """Whether further calls must be turned away."""
         return len(self._calls) >= self.settings.max_pending_requests
 
+    def turn_away_when_busy(self) -> None:
+        """Raise UnavailableError when as many calls as may be are under way."""
+        if self.busy:
+            raise UnavailableError(
+                f"{self.pending} calls are under way already: try again in a moment.",
+                reason="busy",
+            )
+
     def current(self) -> Routes:
         """Return the routes; UnavailableError before there are any."""
         if self.routes is None or self.spool is None:

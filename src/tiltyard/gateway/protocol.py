@@ -12,7 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from tiltyard.errors import TiltyardError, TooLargeError, UnavailableError
+from tiltyard.errors import TiltyardError, TooLargeError
 from tiltyard.gateway.core import Core
 from tiltyard.gateway.errors import (
     BadRequestError,
@@ -255,11 +255,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.parser.get_method() != b"POST":
             method = self.parser.get_method().decode("ascii")
             raise MethodNotAllowedError(method, target.path, "POST")
-        if self.core.busy:
-            raise UnavailableError(
-                f"{self.core.pending} calls are under way already: try again in a moment.",
-                reason="busy",
-            )
+        self.core.turn_away_when_busy()
         self.core.current().authorize(self._header(b"authorization"), target.model)
         if length > self.core.settings.max_body_bytes:
             raise self._too_large()

@@ -28,7 +28,7 @@ class Group(msgspec.Struct, frozen=True):
     done: Callable[[TiltyardError | None], None]
 
 
-def die(error: OSError) -> None:
+def die(error: Exception) -> None:
     """End the process at once: after a failed sync nobody knows what the medium holds.
 
     A second fdatasync may succeed although the pages were dropped, so it is never tried.

@@ -51,7 +51,7 @@ class SpoolWriter:
         keep_confirmed_s: float = 900.0,
         call_soon: Callable[[Callable[[], None]], object],
         disk: Disk | None = None,
-        fatal: Callable[[OSError], None] = die,
+        fatal: Callable[[Exception], None] = die,
     ) -> None:
         self.folder = folder
         self.gateway = gateway
@@ -130,7 +130,7 @@ class SpoolWriter:
                 if groups:
                     self._commit(groups)
                 self._committer.clean(CLEAN_EVERY_S)
-        except OSError as error:
+        except Exception as error:  # whatever it is: without this thread no call is ever answered
             self._fatal(error)
 
     def _drain(self) -> list[Group] | None:

@@ -1,0 +1,201 @@
+"""The OpenAPI 3.1 document of one model: what generators make typed clients from."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tiltyard.gateway.columns import narrowed
+from tiltyard.settings import GatewaySettings
+from tiltyard.types.routes import ModelRoute
+from tiltyard.types.schema import Column, ColumnType, Label, UnknownLevel
+
+Json = dict[str, Any]
+
+_TYPES: dict[ColumnType, Json] = {
+    ColumnType.BOOL: {"type": "boolean"},
+    ColumnType.INT64: {"type": "integer", "format": "int64"},
+    ColumnType.FLOAT64: {"type": "number", "format": "double"},
+    ColumnType.STRING: {"type": "string"},
+    ColumnType.CATEGORY: {"type": "string"},
+    ColumnType.DATE: {"type": "string", "format": "date"},
+    ColumnType.DATETIME: {"type": "string", "format": "date-time"},
+}
+_ERRORS = {
+    "401": "No token, or one that nobody knows.",
+    "403": "The token is not for this model.",
+    "404": "There is no such model.",
+    "409": "The model has no champion.",
+    "413": "Too many rows or bytes.",
+    "422": "A row or an item cannot be used; the message names it and the field.",
+    "503": "No scorer, or too much to do: try again after Retry-After.",
+    "504": "There was no answer in time.",
+}
+
+
+def openapi_document(route: ModelRoute, settings: GatewaySettings, server: str) -> Json:
+    """Return the document of a model's calls, typed by its call schema.
+
+    Args:
+        route: of the model.
+        settings: for the limits.
+        server: URL of the gateway.
+    """
+    name = route.name
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Predictions of {name}", "version": str(_version(route))},
+        "servers": [{"url": server}],
+        "security": [{"token": []}],
+        "paths": {
+            f"/models/{name}/predict": {"post": _predict()},
+            f"/models/{name}/actuals": {"post": _actuals()},
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(route, settings.max_rows),
+            "responses": {"Error": _content("Why there is no answer.", "ErrorResponse")},
+        },
+    }
+
+
+def _version(route: ModelRoute) -> int:
+    return route.champion.version if route.champion else 0
+
+
+def _predict() -> Json:
+    return _operation(
+        "predict",
+        "Predict rows; they are answered once they are logged.",
+        "PredictRequest",
+        {"200": _content("One prediction a row, in the same order.", "PredictResponse")},
+    )
+
+
+def _actuals() -> Json:
+    return _operation(
+        "sendActuals",
+        "Tell what came out, for predictions by their ids.",
+        "ActualsRequest",
+        {"202": _content("They are logged.", "ActualsResponse")},
+    )
+
+
+def _operation(name: str, summary: str, body: str, responses: Json) -> Json:
+    content = {"application/json": {"schema": _ref(body)}}
+    errors = {status: {"$ref": "#/components/responses/Error"} for status in _ERRORS}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": "\n".join(f"- {status}: {what}" for status, what in _ERRORS.items()),
+        "requestBody": {"required": True, "content": content},
+        "responses": {**responses, **errors},
+    }
+
+
+def _content(description: str, schema: str) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": _ref(schema)}}}
+
+
+def _schemas(route: ModelRoute, max_rows: int) -> Json:
+    signature = route.champion.signature if route.champion else None
+    columns = narrowed(route.call_schema, signature)
+    return {
+        "Row": _row(columns),
+        "PredictRequest": _list_of("rows", "Row", max_rows),
+        "Prediction": _prediction(route),
+        "PredictResponse": _object(
+            {
+                "model": {"type": "string"},
+                "version": {"type": "integer", "format": "int64"},
+                "predictions": {"type": "array", "items": _ref("Prediction")},
+            }
+        ),
+        "Actual": _actual(route),
+        "ActualsRequest": _list_of("actuals", "Actual", max_rows),
+        "ActualsResponse": _object(
+            {"model": {"type": "string"}, "accepted": {"type": "integer", "format": "int64"}}
+        ),
+        "ErrorResponse": _object({"error": _ref("Error")}),
+        "Error": _object(
+            {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "details": {"type": "object", "additionalProperties": True},
+            }
+        ),
+    }
+
+
+def _row(columns: Iterable[Column]) -> Json:
+    columns = tuple(columns)
+    return {
+        "type": "object",
+        "properties": {column.name: _column(column) for column in columns},
+        "required": [column.name for column in columns if not column.nullable],
+        "additionalProperties": False,
+    }
+
+
+def _column(column: Column) -> Json:
+    schema = dict(_TYPES[column.type])
+    if column.levels and column.unknown is UnknownLevel.REFUSE:
+        schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
+    elif column.levels:
+        schema["examples"] = list(column.levels[:20])
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+    told = [column.description, f"Unit: {column.unit}." if column.unit else None]
+    if any(told):
+        schema["description"] = " ".join(part for part in told if part)
+    return schema
+
+
+def _prediction(route: ModelRoute) -> Json:
+    output = route.champion.signature.output if route.champion else None
+    value = _labels(output.classes) if output and output.classes else None
+    kind = output.type if output else route.call_schema.target_type
+    schema = _object({"id": {"type": "string"}, "value": value or _TYPES[kind]})
+    if output and output.probabilities:
+        schema["properties"]["probabilities"] = {
+            "type": "object",
+            "description": "By class.",
+            "additionalProperties": {"type": "number", "format": "double"},
+        }
+    return schema
+
+
+def _labels(classes: tuple[Label, ...]) -> Json:
+    first = classes[0]
+    if isinstance(first, bool):
+        return _TYPES[ColumnType.BOOL]
+    if isinstance(first, int):
+        return _TYPES[ColumnType.INT64]
+    return {**_TYPES[ColumnType.STRING], "examples": list(classes[:20])}
+
+
+def _actual(route: ModelRoute) -> Json:
+    schema = _object(
+        {
+            "id": {"type": "string", "description": "As predict answered it."},
+            "value": _TYPES[route.call_schema.target_type],
+        }
+    )
+    schema["properties"]["known_at"] = {
+        "type": ["string", "null"],
+        "format": "date-time",
+        "description": "When it became known; by default now.",
+    }
+    schema["additionalProperties"] = False
+    return schema
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list_of(key: str, item: str, max_rows: int) -> Json:
+    items = {"type": "array", "items": _ref(item), "minItems": 1, "maxItems": max_rows}
+    return {**_object({key: items}), "additionalProperties": False}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
