@@ -1,0 +1,1 @@
+"""An application in strict TypeScript, on a client generated from a model's document."""

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, by Triton's HTTP client and by hand."""

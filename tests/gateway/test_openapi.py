@@ -1,0 +1,1 @@
+"""The OpenAPI document of a model: it is valid, and says what the gateway does."""
