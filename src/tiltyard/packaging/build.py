@@ -81,8 +81,9 @@ def build_version(
     past = score_known(served.engine, signature, rows)
     write_table(folder / PREDICTIONS_FILE, pa.table(scores_columns(signature.output, past)))
     order = time_order(times, len(frame))
+    form = served.graph.form if served.graph else None
     metrics = holdout_metrics(
-        estimator, inputs, values, order, options.holdout, signature, graph=bool(served.graph)
+        estimator, inputs, values, order, options.holdout, signature, form=form
     )
     truth = normalise(options.target, history[options.target]).series
     return seal(

@@ -27,7 +27,7 @@ def holdout_metrics(
     share: float,
     signature: Signature,
     *,
-    graph: bool,
+    form: str | None,
 ) -> dict[str, Any]:
     """Fit a clone on the earlier rows and return its metrics on the later ones.
 
@@ -38,7 +38,7 @@ def holdout_metrics(
         order: positions of the rows in the order of their time.
         share: of the rows that are held out; 0 for no metrics.
         signature: of the version.
-        graph: the version is served by ONNX, so the clone is too if its graph agrees.
+        form: of the version's graph, if it has one; the clone is then served so too.
 
     Raises:
         InvalidInputError: the share leaves too little on one side.
@@ -52,7 +52,7 @@ def holdout_metrics(
     output = output_of(signature.output.name, task, fitted, values[earlier])
     own = signature.model_copy(update={"output": output})
     table = input_table(own, inputs.frame.iloc[later])
-    served = serve(fitted, own, inputs.dtypes, table) if graph else None
+    served = serve(fitted, own, inputs.dtypes, table, form) if form else None
     engine = served.engine if served else SklearnEngine(fitted, own, inputs.dtypes)
     scores = score_known(engine, own, table)
     return metrics_of(signature, values[later], _spread(scores, output.classes, signature))

@@ -1,8 +1,12 @@
 """Converts scikit-learn estimators to ONNX, and judges whether the graph agrees with them.
 
-Forms are tried in the order of their speed; the first whose predictions agree is taken: one
-matrix of doubles (all inputs float64), one of floats (trees compare floats), a column for each
-input with integers as they are, and with integers as doubles.
+The forms in which a graph can take its inputs are tried in the order of their speed; the first
+whose predictions agree is taken:
+
+- ``doubles``, ``floats``: one matrix of all inputs, if they are all numbers (or bools). Trees
+  compare floats.
+- ``columns``: an input for each column, in its own type.
+- ``double columns``, ``float columns``: likewise, with all numbers as doubles or floats.
 """
 
 import warnings
@@ -12,9 +16,10 @@ from typing import Any, NamedTuple
 from tiltyard.scoring.engines.base import Scores
 from tiltyard.scoring.engines.onnx import OnnxEngine
 from tiltyard.scoring.golden import first_difference
-from tiltyard.types.schema import Column, ColumnType, Signature
+from tiltyard.types.schema import ColumnType, Signature
 
 MATRIX = "inputs"
+MATRIX_TYPES = {ColumnType.FLOAT64, ColumnType.INT64, ColumnType.BOOL}
 
 Form = list[tuple[str, Any]]
 
@@ -35,7 +40,8 @@ def convert(
     estimator: Any,
     signature: Signature,
     dtypes: dict[str, str],
-    expected: Callable[[OnnxEngine], tuple[Scores, Scores]],
+    compare: Callable[[OnnxEngine], tuple[Scores, Scores]],
+    form: str | None = None,
 ) -> Graph:
     """Return the first graph whose predictions agree with the estimator's.
 
@@ -43,26 +49,29 @@ def convert(
         estimator: fitted.
         signature: of its version.
         dtypes: input → pandas dtype.
-        expected: scores rows with a graph and returns what the estimator and the graph made
+        compare: scores rows with a graph and returns what the estimator and the graph made
             of them.
+        form: the only one to try.
 
     Raises:
         NotConvertedError: the estimator must be served natively.
     """
-    reason = "no form of its inputs is known"
-    for form, inputs in _forms(signature, dtypes):
+    reasons: dict[str, None] = {}
+    for name, inputs in _forms(signature, dtypes):
+        if form not in {None, name}:
+            continue
         try:
             model = _converted(estimator, signature, inputs)
             engine = OnnxEngine(model, signature)
-            native, graph = expected(engine)
+            native, graph = compare(engine)
         except Exception as error:
-            reason = _short(error)
+            reasons[_short(error)] = None
             continue
         if difference := first_difference(native, graph, exact=False):
-            reason = f"its predictions differ: {difference}"
+            reasons[f"its predictions differ: {difference}"] = None
             continue
-        return Graph(form, model, engine)
-    raise NotConvertedError(f"Not served by ONNX: {reason}.")
+        return Graph(name, model, engine)
+    raise NotConvertedError(f"Not served by ONNX: {'; '.join(reasons)}.")
 
 
 def _converted(estimator: Any, signature: Signature, inputs: Form) -> bytes:
@@ -83,31 +92,23 @@ def _forms(signature: Signature, dtypes: dict[str, str]) -> Iterator[tuple[str, 
     except ModuleNotFoundError:
         raise NotConvertedError("Not served by ONNX: skl2onnx is not installed.") from None
     columns = signature.inputs
-    if any(c.type in {ColumnType.DATE, ColumnType.DATETIME} for c in columns):
+    types = {c.type for c in columns}
+    if types & {ColumnType.DATE, ColumnType.DATETIME}:
         raise NotConvertedError("Not served by ONNX: it has dates or times among its inputs.")
-    if all(c.type is ColumnType.FLOAT64 for c in columns):
-        shape = [None, len(columns)]
-        yield "doubles", [(MATRIX, kinds.DoubleTensorType(shape))]
-        yield "floats", [(MATRIX, kinds.FloatTensorType(shape))]
-    integers = kinds.Int64TensorType
-    yield "columns", [(c.name, _kind(c, dtypes[c.name], kinds, integers)) for c in columns]
-    if any(c.type is ColumnType.INT64 for c in columns):
-        doubles = kinds.DoubleTensorType
-        yield (
-            "double columns",
-            [(c.name, _kind(c, dtypes[c.name], kinds, doubles)) for c in columns],
-        )
-
-
-def _kind(column: Column, dtype: str, kinds: Any, integers: Any) -> Any:
-    shape = [None, 1]
-    if column.type in {ColumnType.STRING, ColumnType.CATEGORY}:
-        return kinds.StringTensorType(shape)
-    if dtype == "float64":
-        return kinds.DoubleTensorType(shape)
-    return kinds.BooleanTensorType(shape) if dtype == "bool" else integers(shape)
+    doubles, floats = kinds.DoubleTensorType, kinds.FloatTensorType
+    if types <= MATRIX_TYPES:
+        yield "doubles", [(MATRIX, doubles([None, len(columns)]))]
+        yield "floats", [(MATRIX, floats([None, len(columns)]))]
+    own = {"float64": doubles, "int64": kinds.Int64TensorType, "bool": kinds.BooleanTensorType}
+    text = dict.fromkeys(("str", "category"), kinds.StringTensorType)
+    for name, numbers in (
+        ("columns", own),
+        ("double columns", dict.fromkeys(own, doubles)),
+        ("float columns", dict.fromkeys(own, floats)),
+    ):
+        yield name, [(c.name, (numbers | text)[dtypes[c.name]]([None, 1])) for c in columns]
 
 
 def _short(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"
+    return f"{type(error).__name__}: {lines[0][:160].rstrip('.')}"

@@ -33,7 +33,13 @@ class Served(NamedTuple):
         return self.native if self.graph is None else self.graph.engine
 
 
-def serve(estimator: Any, signature: Signature, dtypes: dict[str, str], rows: pa.Table) -> Served:
+def serve(
+    estimator: Any,
+    signature: Signature,
+    dtypes: dict[str, str],
+    rows: pa.Table,
+    form: str | None = None,
+) -> Served:
     """Convert an estimator to ONNX if that changes no prediction.
 
     Args:
@@ -42,6 +48,7 @@ def serve(estimator: Any, signature: Signature, dtypes: dict[str, str], rows: pa
         dtypes: input → pandas dtype.
         rows: a table of inputs, the history: the engines must agree on each of its rows and on
             a row of each category with a level never seen.
+        form: of the graph's inputs, if only one comes into question.
     """
     native = SklearnEngine(estimator, signature, dtypes)
     probes = unseen_rows(signature, rows.slice(0, 1))
@@ -53,7 +60,7 @@ def serve(estimator: Any, signature: Signature, dtypes: dict[str, str], rows: pa
         return _only(truth, known), _only(score_known(graph, signature, table), known)
 
     try:
-        return Served(native, convert(estimator, signature, dtypes, compare))
+        return Served(native, convert(estimator, signature, dtypes, compare, form))
     except NotConvertedError as reason:
         return Served(native, None, str(reason))
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import onnxruntime
 
-from tiltyard.scoring.engines.base import Doubles, Engine, LoadError, Scores
+from tiltyard.scoring.engines.base import Engine, LoadError, Scores
 from tiltyard.scoring.engines.columns import BatchColumns
 from tiltyard.types.registry import VersionManifest
 from tiltyard.types.schema import Label, Signature
@@ -23,8 +23,8 @@ _DTYPES = {
 class OnnxEngine(Engine):
     """Scores by an ONNX graph.
 
-    The graph has one n x k input for all float64 inputs of a signature without others, or one
-    n x 1 input for each column, of its name. Missing text is the empty text. A classifier's
+    The graph has one n x k input for all inputs of a signature, which are numbers or bools then,
+    or one n x 1 input for each column, of its name. Missing text is the empty text. A classifier's
     outputs are labels and an n x classes tensor of probabilities.
 
     Args:
@@ -43,6 +43,7 @@ class OnnxEngine(Engine):
         self._classes: dict[Any, Label] | None = (
             None if classes is None else {c: c for c in classes}
         )
+        self._order = [c.name for c in signature.inputs]
         self._whole = _whole_matrix(self._session, len(signature.inputs))
 
     @classmethod
@@ -66,10 +67,14 @@ class OnnxEngine(Engine):
 
     def _feeds(self, n: int, numeric: bytes, others: list[list[Any]]) -> dict[str, Any]:
         matrix = self._columns.matrix(n, numeric)
+        columns: dict[str, Any] = self._columns.lists(others)
+        if self._whole is not None and not columns:
+            dtype = _DTYPES[self._inputs[self._whole]]
+            return {self._whole: matrix.astype(dtype, copy=False)}
+        columns |= {c.name: matrix[:, i] for i, c in enumerate(self._columns.numeric)}
         if self._whole is not None:
-            return {self._whole: matrix.astype(_DTYPES[self._inputs[self._whole]], copy=False)}
-        floats = {c.name: matrix[:, i] for i, c in enumerate(self._columns.numeric)}
-        columns: dict[str, Doubles | list[Any]] = {**floats, **self._columns.lists(others)}
+            kind = self._inputs[self._whole]
+            return {self._whole: np.hstack([_tensor(columns[name], kind) for name in self._order])}
         return {name: _tensor(columns[name], kind) for name, kind in self._inputs.items()}
 
 
@@ -79,14 +84,13 @@ def _whole_matrix(session: Any, inputs: int) -> str | None:
     return given[0].name if whole else None
 
 
-def _tensor(values: Doubles | list[Any], kind: str) -> Any:
+def _tensor(values: Any, kind: str) -> Any:
     if kind == "tensor(string)":
         texts = ["" if v is None else v for v in values]
         return np.array(texts, dtype=object).reshape(-1, 1)
-    dtype = _DTYPES[kind]
-    if isinstance(values, list) and dtype is not np.bool_ and dtype is not np.int64:
+    if isinstance(values, list) and None in values:
         values = [np.nan if v is None else v for v in values]
-    return np.asarray(values).astype(dtype).reshape(-1, 1)
+    return np.asarray(values).astype(_DTYPES[kind], copy=False).reshape(-1, 1)
 
 
 def _session(model: bytes) -> Any:
