@@ -42,7 +42,9 @@ class Production:
         part = [o for o in self.rides if o.at is not None and o.at < until]
         self.rides = self.rides[len(part) :]
         columns = (TextColumn("  {task.description}"), BarColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             task = progress.add_task("", total=len(part))
             for start in range(0, len(part), hours):
                 began = time.monotonic()

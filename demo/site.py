@@ -52,6 +52,7 @@ class Site:
         self.config.write_text(
             f"[control]\nport = {self.control_port}\n"
             f"[gateway]\nport = {self.gateway_port}\n"
+            "[runner]\nconcurrency = 2\n"
             f"[pipelines]\npath = {json.dumps(str(ROOT / 'pipelines'))}\n"
         )
         self._up: subprocess.Popen[bytes] | None = None

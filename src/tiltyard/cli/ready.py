@@ -12,7 +12,7 @@ from tiltyard.deployers.supervisor import Supervisor
 from tiltyard.errors import ConflictError, TiltyardError, TimedOutError
 from tiltyard.settings import Settings
 
-EARLY_ENDS = 3
+EARLY_ENDS = 2
 
 
 def listeners(settings: Settings) -> tuple[tuple[str, str, int], ...]:
