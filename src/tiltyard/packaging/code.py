@@ -121,8 +121,9 @@ class _Seeing(pickle.Pickler):
 def _is_installed(top: str) -> bool:
     if top in sys.stdlib_module_names or top in sys.builtin_module_names or top == "tiltyard":
         return True
-    if top in importlib.metadata.packages_distributions():
-        return True
     file = getattr(sys.modules.get(top), "__file__", None)
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
-    return file is not None and any(Path(file).is_relative_to(place) for place in places)
+    if file is not None and any(Path(file).is_relative_to(place) for place in places):
+        return True
+    # Reading all that is installed is slow, and needed only for what lies elsewhere (editable).
+    return top in importlib.metadata.packages_distributions()

@@ -1,17 +1,20 @@
 """Converts scikit-learn estimators to ONNX, and judges whether the graph agrees with them.
 
-The forms in which a graph can take its inputs are tried in the order of their speed; the first
-whose predictions agree is taken:
+The forms in which a graph can take its inputs are tried one after the other; the first whose
+predictions agree is taken:
 
-- ``doubles``, ``floats``: one matrix of all inputs, if they are all numbers (or bools). Trees
-  compare floats.
+- ``doubles``, ``floats``: one matrix of all inputs, if they are all numbers (or bools).
 - ``columns``: an input for each column, in its own type.
 - ``double columns``, ``float columns``: likewise, with all numbers as doubles or floats.
+
+Trees compare floats, so theirs are tried first; otherwise a matrix is, being faster.
 """
 
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+from sklearn.pipeline import Pipeline
 
 from tiltyard.scoring.engines.base import Scores
 from tiltyard.scoring.engines.onnx import OnnxEngine
@@ -57,7 +60,10 @@ def convert(
         NotConvertedError: the estimator must be served natively.
     """
     reasons: dict[str, None] = {}
-    for name, inputs in _forms(signature, dtypes):
+    forms = list(_forms(signature, dtypes))
+    if _is_of_trees(estimator):
+        forms.sort(key=lambda named: not named[0].startswith("float"))
+    for name, inputs in forms:
         if form not in {None, name}:
             continue
         try:
@@ -72,6 +78,11 @@ def convert(
             continue
         return Graph(name, model, engine)
     raise NotConvertedError(f"Not served by ONNX: {'; '.join(reasons)}.")
+
+
+def _is_of_trees(estimator: Any) -> bool:
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    return type(last).__module__.startswith(("sklearn.tree", "sklearn.ensemble"))
 
 
 def _converted(estimator: Any, signature: Signature, inputs: Form) -> bytes:
