@@ -42,9 +42,10 @@ def make_app(service: Service) -> Starlette:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:
-        model = service.core.current().model(request.path_params["model"])
+        routes, name = service.core.current(), request.path_params["model"]
+        routes.authorize(request.headers.get("authorization", "").encode("latin-1"), name)
         server = str(request.base_url).rstrip("/")
-        document = openapi_document(model.route, service.settings.gateway, server)
+        document = openapi_document(routes.model(name).route, service.settings.gateway, server)
         return JSONResponse(document)
 
     return Starlette(

@@ -1,34 +1,26 @@
 """The Open Inference Protocol (v2): an adapter over the same core."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import tiltyard
-from tiltyard.errors import ConflictError, TiltyardError, TooLargeError
-from tiltyard.gateway.columns import narrowed
+from tiltyard.errors import ConflictError, TiltyardError
 from tiltyard.gateway.errors import UnsupportedEncodingError
 from tiltyard.gateway.http import error_headers
-from tiltyard.gateway.oip_tensors import (
-    Asked,
-    InferRequest,
-    Tensor,
-    columns_of,
-    datatype,
-    read_request,
-    rows_of,
-    write_answer,
-)
+from tiltyard.gateway.oip_answers import OutputTensor, outputs_of, write_answer
+from tiltyard.gateway.oip_requests import HEADER_LENGTH, read_request, rows_of
+from tiltyard.gateway.oip_tensors import datatype
 from tiltyard.gateway.service import Service
 from tiltyard.gateway.table import RoutedModel
 from tiltyard.gateway.tickets import Answer, PredictAnswer
-from tiltyard.types.schema import Output
 
-HEADER_LENGTH = "inference-header-content-length"
 PLATFORM = "tiltyard"
 
 
@@ -101,25 +93,14 @@ class InferenceRoutes:
         """Model metadata: a tensor of shape [n] for each column."""
         model = self._model(request)
         champion, _, _ = model.answering()
-        signature = champion.signature
-        columns = narrowed(model.route.call_schema, signature)
-        inputs = [{"name": c.name, "datatype": datatype(c.type), "shape": [-1]} for c in columns]
-        outputs = [
-            {"name": "value", "datatype": datatype(signature.output.type), "shape": [-1]},
-            {"name": "id", "datatype": "BYTES", "shape": [-1]},
-        ]
-        if signature.output.probabilities:
-            shape = [-1, len(model.classes)]
-            outputs.append({"name": "probabilities", "datatype": "FP64", "shape": shape})
-        return JSONResponse(
-            {
-                "name": model.name,
-                "versions": [str(champion.version)],
-                "platform": PLATFORM,
-                "inputs": inputs,
-                "outputs": outputs,
-            }
-        )
+        body = {
+            "name": model.name,
+            "versions": [str(champion.version)],
+            "platform": PLATFORM,
+            "inputs": [OutputTensor(c.name, datatype(c.type), [-1]) for c in model.rows.columns],
+            "outputs": list(outputs_of(champion.signature).values()),
+        }
+        return JSONResponse(msgspec.to_builtins(body))
 
     async def model_ready(self, request: Request) -> Response:
         """Whether the model's champion has a scorer."""
@@ -130,32 +111,43 @@ class InferenceRoutes:
 
     async def infer(self, request: Request) -> Response:
         """Predict; the rows are logged as those of any call."""
-        model = self._model(request)
-        core = self._service.core
-        core.turn_away_when_busy()
-        asked, binary = await self._read(request)
-        rows = rows_of(columns_of(asked, binary))
-        if len(rows) > core.settings.max_rows:
-            raise TooLargeError(f"More than {core.settings.max_rows} rows in one call.")
-        reply = FutureReply()
+        core, reply = self._service.core, FutureReply()
+        with self._counting_refusals(request.path_params["model"]):
+            body = await self._body(request)
+            # Nothing is awaited from here until the core has the rows: there is one champion.
+            model = self._model(request)
+            champion, _, _ = model.answering()
+            outputs = outputs_of(champion.signature)
+            asked, binary = read_request(body, request.headers.get(HEADER_LENGTH))
+            wanted = asked.wanted(list(outputs))
+            rows = rows_of(asked, binary, core.settings.max_rows)
         core.predict_rows(model.name, rows, reply)
         answer = await reply.future
-        body, length = write_answer(_head(answer, asked), _outputs(answer, model, asked))
-        headers = {} if length is None else {HEADER_LENGTH: str(length)}
-        kind = "application/json" if length is None else "application/octet-stream"
-        return Response(body, headers=headers, media_type=kind)
+        return _response(*write_answer(model, outputs, wanted, answer, asked.id))
 
-    async def _read(self, request: Request) -> tuple[InferRequest, bytes]:
-        encoding = request.headers.get("content-encoding", "identity")
-        if encoding != "identity":
+    async def _body(self, request: Request) -> bytes:
+        """Return the body of a call that need not be turned away before it is read."""
+        self._model(request)
+        self._service.core.turn_away_when_busy()
+        encoding = request.headers.get("content-encoding", "identity").strip()
+        if encoding.lower() != "identity":
             raise UnsupportedEncodingError(encoding)
-        return read_request(await request.body(), request.headers.get(HEADER_LENGTH))
+        return await request.body()
+
+    @contextmanager
+    def _counting_refusals(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except TiltyardError as error:
+            self._service.core.refuse(name, "predict", error)
+            raise
 
     def _model(self, request: Request) -> RoutedModel:
         """Return the model that is addressed, if the caller may call it.
 
         Raises:
-            ConflictError: another version than the champion is addressed.
+            TiltyardError: it does not exist, the caller may not call it, or another version than
+                the champion is addressed.
         """
         routes = self._service.core.current()
         name = request.path_params["model"]
@@ -163,43 +155,17 @@ class InferenceRoutes:
         model = routes.model(name)
         wanted = request.path_params.get("version")
         if wanted is not None and (model.champion is None or wanted != str(model.champion.version)):
-            champion = model.champion.version if model.champion else "none"
+            champion, _, _ = model.answering()
             raise ConflictError(
-                f"Only the champion of {name!r} answers, which is version {champion}: "
-                "address the model without a version."
+                f"Only the champion of {name!r} answers, which is version {champion.version}: "
+                "address that, or the model without a version.",
+                reason="not_champion",
             )
         return model
 
 
-def _head(answer: PredictAnswer, asked: InferRequest) -> dict[str, Any]:
-    head: dict[str, Any] = {"model_name": answer.model, "model_version": str(answer.version)}
-    return head if asked.id is None else {**head, "id": asked.id}
-
-
-def _outputs(
-    answer: PredictAnswer, model: RoutedModel, asked: InferRequest
-) -> list[tuple[Tensor, bool]]:
-    """Return the tensors that were asked for, by default all."""
-    output = model.champion.signature.output if model.champion else None
-    tensors = _tensors(answer, output)
-    binary = bool(asked.parameters.get("binary_data_output", False))
-    wanted = asked.outputs or [Asked(name) for name in tensors]
-    return [
-        (tensors[one.name], bool(one.parameters.get("binary_data", binary)))
-        for one in wanted
-        if one.name in tensors
-    ]
-
-
-def _tensors(answer: PredictAnswer, output: Output | None) -> dict[str, Tensor]:
-    predictions = answer.predictions
-    n = len(predictions)
-    kind = datatype(output.type) if output else "FP64"
-    tensors = {
-        "value": Tensor("value", [n], kind, data=[p.value for p in predictions]),
-        "id": Tensor("id", [n], "BYTES", data=[p.id for p in predictions]),
-    }
-    if n and predictions[0].probabilities is not None:
-        flat = [v for p in predictions for v in (p.probabilities or {}).values()]
-        tensors["probabilities"] = Tensor("probabilities", [n, len(flat) // n], "FP64", data=flat)
-    return tensors
+def _response(body: bytes, json_length: int | None) -> Response:
+    if json_length is None:
+        return Response(body, media_type="application/json")
+    headers = {HEADER_LENGTH: str(json_length)}
+    return Response(body, headers=headers, media_type="application/octet-stream")

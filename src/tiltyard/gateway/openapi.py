@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of one model: what generators make typed clients from."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from tiltyard.gateway.columns import narrowed
@@ -20,15 +20,27 @@ _TYPES: dict[ColumnType, Json] = {
     ColumnType.DATETIME: {"type": "string", "format": "date-time"},
 }
 _ERRORS = {
+    "400": "What arrived is not HTTP/1.1.",
     "401": "No token, or one that nobody knows.",
     "403": "The token is not for this model.",
     "404": "There is no such model.",
+    "408": "The request came too slowly.",
     "409": "The model has no champion.",
-    "413": "Too many rows or bytes.",
-    "422": "A row or an item cannot be used; the message names it and the field.",
-    "503": "No scorer, or too much to do: try again after Retry-After.",
-    "504": "There was no answer in time.",
+    "413": "Too many rows or bytes: split them over several calls.",
+    "415": "The body is compressed.",
+    "422": "A row or an actual cannot be used; the message names it and the field.",
+    "503": "Too much to do, no scorer, or no space on the disk: try again after Retry-After.",
+    "504": "There was no answer in time: call again.",
 }
+_HEADERS: dict[str, Json] = {
+    "401": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    "503": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
+}
+_UNKNOWN = {
+    UnknownLevel.MISSING: "An unknown level counts as missing.",
+    UnknownLevel.PASS: "Other levels are taken as well.",
+}
+_MANY_LEVELS = 20
 
 
 def openapi_document(route: ModelRoute, settings: GatewaySettings, server: str) -> Json:
@@ -52,7 +64,7 @@ def openapi_document(route: ModelRoute, settings: GatewaySettings, server: str) 
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": _schemas(route, settings.max_rows),
-            "responses": {"Error": _content("Why there is no answer.", "ErrorResponse")},
+            "responses": {status: _refusal(status) for status in _ERRORS},
         },
     }
 
@@ -76,19 +88,26 @@ def _actuals() -> Json:
         "Tell what came out, for predictions by their ids.",
         "ActualsRequest",
         {"202": _content("They are logged.", "ActualsResponse")},
+        never=("409",),
     )
 
 
-def _operation(name: str, summary: str, body: str, responses: Json) -> Json:
+def _operation(
+    name: str, summary: str, body: str, responses: Json, never: Sequence[str] = ()
+) -> Json:
     content = {"application/json": {"schema": _ref(body)}}
-    errors = {status: {"$ref": "#/components/responses/Error"} for status in _ERRORS}
+    errors = {s: {"$ref": f"#/components/responses/{s}"} for s in _ERRORS if s not in never}
     return {
         "operationId": name,
         "summary": summary,
-        "description": "\n".join(f"- {status}: {what}" for status, what in _ERRORS.items()),
         "requestBody": {"required": True, "content": content},
         "responses": {**responses, **errors},
     }
+
+
+def _refusal(status: str) -> Json:
+    response = _content(_ERRORS[status], "Error")
+    return {**response, "headers": _HEADERS[status]} if status in _HEADERS else response
 
 
 def _content(description: str, schema: str) -> Json:
@@ -99,7 +118,7 @@ def _schemas(route: ModelRoute, max_rows: int) -> Json:
     signature = route.champion.signature if route.champion else None
     columns = narrowed(route.call_schema, signature)
     return {
-        "Row": _row(columns),
+        "Row": _row(columns, route.call_schema.event_time),
         "PredictRequest": _list_of("rows", "Row", max_rows),
         "Prediction": _prediction(route),
         "PredictResponse": _object(
@@ -114,39 +133,49 @@ def _schemas(route: ModelRoute, max_rows: int) -> Json:
         "ActualsResponse": _object(
             {"model": {"type": "string"}, "accepted": {"type": "integer", "format": "int64"}}
         ),
-        "ErrorResponse": _object({"error": _ref("Error")}),
-        "Error": _object(
-            {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "details": {"type": "object", "additionalProperties": True},
-            }
-        ),
+        "Error": _object({"error": _error()}),
     }
 
 
-def _row(columns: Iterable[Column]) -> Json:
-    columns = tuple(columns)
+def _error() -> Json:
+    return _object(
+        {
+            "code": {"type": "string", "description": "A stable name for programs."},
+            "message": {"type": "string", "description": "Says what to do."},
+            "details": {"type": "object", "additionalProperties": True},
+        }
+    )
+
+
+def _row(columns: Sequence[Column], event_time: str | None) -> Json:
     return {
         "type": "object",
-        "properties": {column.name: _column(column) for column in columns},
+        "properties": {c.name: _column(c, told=_told(c, event_time)) for c in columns},
         "required": [column.name for column in columns if not column.nullable],
         "additionalProperties": False,
     }
 
 
-def _column(column: Column) -> Json:
+def _column(column: Column, told: str) -> Json:
     schema = dict(_TYPES[column.type])
     if column.levels and column.unknown is UnknownLevel.REFUSE:
         schema["enum"] = [*column.levels, *([None] if column.nullable else [])]
     elif column.levels:
-        schema["examples"] = list(column.levels[:20])
+        schema["examples"] = list(column.levels[:_MANY_LEVELS])
     if column.nullable:
         schema["type"] = [schema["type"], "null"]
-    told = [column.description, f"Unit: {column.unit}." if column.unit else None]
-    if any(told):
-        schema["description"] = " ".join(part for part in told if part)
-    return schema
+    return {**schema, "description": told} if told else schema
+
+
+def _told(column: Column, event_time: str | None) -> str:
+    """Return what a schema cannot say of a column."""
+    told = [
+        column.description,
+        f"Unit: {column.unit}." if column.unit else None,
+        _UNKNOWN.get(column.unknown) if column.levels else None,
+        "When the row happened, at most a day ahead." if column.name == event_time else None,
+    ]
+    return " ".join(part for part in told if part)
 
 
 def _prediction(route: ModelRoute) -> Json:
