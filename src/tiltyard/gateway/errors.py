@@ -2,7 +2,9 @@
 
 from http import HTTPStatus
 
-from tiltyard.errors import TiltyardError
+from typing import Any
+
+from tiltyard.errors import TiltyardError, TooLargeError
 
 
 class BadRequestError(TiltyardError):
@@ -46,3 +48,11 @@ class UnsupportedEncodingError(TiltyardError):
             f"Content-Encoding {encoding!r} is not understood: send the body uncompressed.",
             encoding=encoding,
         )
+
+
+class OipTooLargeError(TooLargeError):
+    """The same for a client of the Open Inference Protocol, which takes an error for a text."""
+
+    def body(self) -> dict[str, Any]:
+        """Return the protocol's shape."""
+        return {"error": self.message}

@@ -17,6 +17,7 @@ from tiltyard.gateway.core import Core
 from tiltyard.gateway.errors import (
     BadRequestError,
     MethodNotAllowedError,
+    OipTooLargeError,
     SlowClientError,
     UnsupportedEncodingError,
 )
@@ -277,7 +278,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _too_large(self) -> TooLargeError:
         limit = self.core.settings.max_body_bytes
-        return TooLargeError(
+        kind = OipTooLargeError if self.url.startswith(b"/v2/") else TooLargeError
+        return kind(
             f"The body is larger than {limit} bytes: split its rows over several calls.",
             reason="too_many_bytes",
             limit=limit,
