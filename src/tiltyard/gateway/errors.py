@@ -1,7 +1,6 @@
 """Errors that only an HTTP server has."""
 
 from http import HTTPStatus
-
 from typing import Any
 
 from tiltyard.errors import TiltyardError, TooLargeError
@@ -51,7 +50,7 @@ class UnsupportedEncodingError(TiltyardError):
 
 
 class OipTooLargeError(TooLargeError):
-    """The same for a client of the Open Inference Protocol, which takes an error for a text."""
+    """A request is too large, said to clients that take an error for a text."""
 
     def body(self) -> dict[str, Any]:
         """Return the protocol's shape."""
