@@ -1,22 +1,26 @@
-"""How versions do: metrics over history and live data, drift, and the check of both."""
+"""How versions do: metrics over history and live data, drift, and the check of both.
+
+``tiltyard.evaluation`` is imported when it is first needed: scikit-learn takes seconds, and
+nobody who starts control waits for metrics.
+"""
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tiltyard.errors import ConflictError, NotFoundError
-from tiltyard.evaluation.check import CheckReport, check
-from tiltyard.evaluation.drift import input_drift
-from tiltyard.evaluation.metrics import metrics_for
-from tiltyard.evaluation.summaries import Summary, merge_all, summarise_columns
 from tiltyard.registry import Registry
 from tiltyard.stores.base import Store, Window
 from tiltyard.types.registry import Model, Version
 from tiltyard.types.schema import CallSchema, Task
+
+if TYPE_CHECKING:
+    from tiltyard.evaluation.check import CheckReport
+    from tiltyard.evaluation.summaries import Summary
 
 DAY_US = 86_400_000_000
 
@@ -57,7 +61,7 @@ class Performance:
         made = self._store.scored(model.name, version.version, window)
         return _metrics(model.task, version, made["actual"], made)
 
-    def check(self, model: Model) -> CheckReport:
+    def check(self, model: Model) -> "CheckReport":
         """Compare the champion's live rows up to the newest event with its hold-out.
 
         The whole history serves where the hold-out lacks the metric: the champion was fitted
@@ -66,6 +70,8 @@ class Performance:
         Raises:
             ConflictError: there is no champion.
         """
+        from tiltyard.evaluation.check import check  # noqa: PLC0415
+
         if model.champion is None:
             raise ConflictError(f"{model.name} has no champion to check: promote a version.")
         champion = self._registry.versions.get(model.name, model.champion)
@@ -91,15 +97,16 @@ class Performance:
         return self.on_history(model, champion, Window())
 
     def _drift(self, model: Model, champion: Version, window: Window) -> dict[str, float]:
-        digest = champion.manifest.provenance.history_digest
-        if digest is None:
+        from tiltyard.evaluation.drift import input_drift  # noqa: PLC0415
+
+        if champion.manifest.provenance.history_digest is None:
             return {}
         schema = _inputs(model, champion)
         live = self._store.live_rows(model.name, schema, window)
         reference = self._reference(model.name, champion.version)
         return input_drift(reference, _summary(live, schema, champion))
 
-    def _summarise_history(self, model: str, version: int) -> Summary:
+    def _summarise_history(self, model: str, version: int) -> "Summary":
         found = self._registry.versions.get(model, version)
         digest = found.manifest.provenance.history_digest or ""
         schema = _inputs(self._registry.models.get(model), found)
@@ -111,7 +118,9 @@ def _inputs(model: Model, version: Version) -> CallSchema:
     return model.call_schema.model_copy(update={"columns": version.manifest.signature.inputs})
 
 
-def _summary(batches: Iterable[pa.RecordBatch], schema: CallSchema, version: Version) -> Summary:
+def _summary(batches: Iterable[pa.RecordBatch], schema: CallSchema, version: Version) -> "Summary":
+    from tiltyard.evaluation.summaries import merge_all, summarise_columns  # noqa: PLC0415
+
     edges = version.manifest.histograms
     return merge_all(
         summarise_columns(batch.to_pydict(), batch.num_rows, schema, edges) for batch in batches
@@ -136,6 +145,8 @@ def _metrics(
     made: pa.Table,
     within: pa.ChunkedArray | None = None,
 ) -> dict[str, Any]:
+    from tiltyard.evaluation.metrics import metrics_for  # noqa: PLC0415
+
     if within is not None:
         actual, made = actual.filter(within), made.filter(within)
     classes = version.manifest.signature.output.classes

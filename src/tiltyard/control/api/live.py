@@ -13,7 +13,6 @@ from tiltyard.control.bodies import ARROW_ANSWER, arrow_answer
 from tiltyard.control.followers import Progress
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import ConflictError
-from tiltyard.evaluation.check import CheckReport
 from tiltyard.registry.clock import microseconds
 from tiltyard.stores.base import Window
 from tiltyard.types.base import Document
@@ -38,6 +37,19 @@ class MetricsReport(Document):
     source: Source
     metrics: dict[str, Any]
     rows: int
+
+
+class Check(Document):
+    """What a check found, as ``tiltyard.evaluation.check.CheckReport`` describes it."""
+
+    degraded: bool
+    reasons: tuple[str, ...]
+    metric: str
+    history: float | None
+    live: float | None
+    worsening: float | None
+    rows: int
+    drift: dict[str, float]
 
 
 class ReplayBody(Document):
@@ -70,9 +82,10 @@ def get_metrics(
 
 
 @router.get("/check")
-def check_model(model: str, _: Anyone, parts: Wired) -> CheckReport:
+def check_model(model: str, _: Anyone, parts: Wired) -> Check:
     """Say whether the champion degrades by the model's thresholds."""
-    return parts.performance.check(parts.registry.models.get(model))
+    report = parts.performance.check(parts.registry.models.get(model))
+    return Check.model_validate(report.model_dump())
 
 
 @router.get("/scored", response_class=StreamingResponse, responses=ARROW_ANSWER)
