@@ -29,6 +29,17 @@ ID_KEY = "ab" * 32
 GATEWAY = 1
 STARTUP_S = 30.0
 
+ROW: dict[str, Any] = {
+    "hour": 7,
+    "weather": "rain",
+    "holiday": False,
+    "temperature": 12.5,
+    "at": "2012-03-04T05:06:07.089+02:00",
+    "day": "2012-03-04",
+    "note": 'a: "b": c',
+}
+"""A good row of the tests' models."""
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""

@@ -61,7 +61,7 @@ class RowsDecoder:
             rows: list[Any] = self._decode(body).rows  # type: ignore[attr-defined]  # its one field
         except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
             raise self._explain(problem, body) from None
-        refuse_duplicates(body, 1 + self._keys(rows))
+        refuse_duplicates(body, 1 + self._keys(rows), "rows")
         return rows, self._times.check(rows, now_us)
 
     def convert(
@@ -164,7 +164,8 @@ class ActualsDecoder:
             items: list[Any] = self._decode(body).actuals  # type: ignore[attr-defined]  # its one field
         except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
             raise self._explain(problem, body) from None
-        refuse_duplicates(body, 1 + sum(2 + (i.known_at is not UNSET) for i in items))
+        keys = 1 + sum(2 + (item.known_at is not UNSET) for item in items)
+        refuse_duplicates(body, keys, "actuals")
         return [
             (item.id, item.value, _known_at(item.known_at, index, now_us))
             for index, item in enumerate(items)

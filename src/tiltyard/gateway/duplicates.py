@@ -16,17 +16,18 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"\s*+(:?)', re.DOTALL)
 _SPACED = (b" :", b"\n:", b"\r:", b"\t:")
 
 
-def refuse_duplicates(body: bytes, distinct: int) -> None:
+def refuse_duplicates(body: bytes, distinct: int, items: str) -> None:
     """Raise InvalidInputError, naming the key, if the JSON text holds more keys than distinct.
 
     Args:
         body: JSON text that has been decoded without an error.
         distinct: number of different keys of all its objects together.
+        items: the key of its list.
     """
     if body.count(b":") == distinct or _at_most(body) == distinct:
         return
     if _STRINGS.findall(body).count(b":") != distinct:
-        raise _named(body)
+        raise _named(body, items)
 
 
 def _at_most(body: bytes) -> int:
@@ -39,27 +40,27 @@ class _FoundError(Exception):
         self.place = place
 
 
-def _named(body: bytes) -> InvalidInputError:
+def _named(body: bytes, items: str) -> InvalidInputError:
+    place = "the body"
     try:
-        json.loads(body, object_pairs_hook=_Watch(), parse_int=str, parse_float=str)
+        json.loads(body, object_pairs_hook=_Watch(items), parse_int=str, parse_float=str)
     except _FoundError as found:
         place = found.place
-    else:
-        place = "the body"
-    return InvalidInputError(f"{place}: the key is given twice", reason="duplicate_key")
+    return InvalidInputError(f"{place}: is given twice", reason="duplicate_key")
 
 
 class _Watch:
-    """Called with each object's pairs, inner objects first and in order."""
+    """Called with each object's pairs: the list's objects in order, then the outer one."""
 
-    def __init__(self) -> None:
+    def __init__(self, items: str) -> None:
+        self._items = items
         self._objects = 0
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
-        for key, value in pairs:
+        for key, _ in pairs:
             if key in seen:
-                inner = not isinstance(value, list)
-                raise _FoundError(f"item {self._objects}, {key!r}" if inner else repr(key))
+                outer = key == self._items and all(k == key for k, _ in pairs)
+                raise _FoundError(key if outer else f"{self._items}[{self._objects}].{key}")
             seen.add(key)
         self._objects += 1
