@@ -1,7 +1,9 @@
 """Turning a decoder's complaint into a sentence that names row and field."""
 
+import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -38,6 +40,8 @@ _COMPLAINTS = {
 }
 _GOT = {**_WORDS, "float": "a number with a decimal point", "bool": "a boolean"}
 _MANY = 30
+_LONG = 100
+"""Longer texts of a client are not sent back whole."""
 
 
 class Explainer:
@@ -68,11 +72,22 @@ class Explainer:
         text = str(problem).removeprefix("JSON is malformed: ")
         at = _BYTE.search(text)
         start = int(at["byte"]) if at else len(body)
-        if any(word in body[max(start - 1, 0) : start + 8] for word in (b"NaN", b"Inf", b"nan")):
-            text = f"NaN and Infinity are not JSON (byte {start}); send null for a missing number"
-        elif isinstance(problem, UnicodeDecodeError):
+        if any(word in body[max(start - 1, 0) : start + 8] for word in (b"NaN", b"Inf")):
+            return self._not_finite(body, start)
+        if isinstance(problem, UnicodeDecodeError):
             text = "it is not UTF-8"
         return InvalidInputError(f"The body is not JSON: {text}.", reason="not_json")
+
+    def _not_finite(self, body: bytes, start: int) -> InvalidInputError:
+        row, column = _constant(body, self._key)
+        place = f"byte {start}" if row is None else f"{self._key}[{row}].{column}"
+        return InvalidInputError(
+            f"The body is not JSON: NaN and Infinity are not JSON ({place}); send null for a "
+            "missing number.",
+            reason="not_finite",
+            row=row,
+            column=column,
+        )
 
     def _field(self, what: str, place: str) -> InvalidInputError | None:
         found = _FIELD.match(what)
@@ -120,11 +135,12 @@ class Explainer:
         column = self._columns.get(name)
         levels = (column.levels if column else None) or ()
         listing = ", ".join(levels[:_MANY]) + (" …" if len(levels) > _MANY else "")
-        return f"{level} is no known level; known: {listing}", "unknown_level"
+        return f"{_short(level)} is no known level; known: {listing}", "unknown_level"
 
     def _refusal(self, place: str, column: str, text: str, reason: str) -> InvalidInputError:
         index = place.rpartition("[")[2].rstrip("]")
         row = int(index) if index.isdigit() else None
+        column = _short(column)
         return InvalidInputError(f"{place}.{column}: {text}", reason=reason, row=row, column=column)
 
 
@@ -134,3 +150,20 @@ def _mismatch(wanted: list[str], got: str) -> tuple[str, str]:
     if got == "float" and "int" in wanted:
         text += "; send 1, not 1.0"
     return text, "null" if got == "null" else "wrong_type"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _constant(body: bytes, key: str) -> tuple[int | None, str | None]:
+    """Return (row, column) of the first value that is NaN or Infinity, if that can be said."""
+    found = object()
+    try:
+        document: Any = json.loads(
+            body, parse_constant=lambda _: found, parse_int=str, parse_float=str
+        )
+        rows = [(i, list(row.items())) for i, row in enumerate(document[key])]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None, None
+    return next(((i, _short(k)) for i, row in rows for k, v in row if v is found), (None, None))
