@@ -74,10 +74,10 @@ def folder_of(home: Path) -> Callable[[Version], Path]:
     return lambda version: home / "artifacts" / version.digest[:2] / version.digest
 
 
-def reconciler(control: Control, supervisor: Supervisor, home: Path) -> Reconciler:
+def reconciler(client: ControlClient, supervisor: Supervisor, home: Path) -> Reconciler:
     """Return one as `tiltyard up` makes it."""
     return Reconciler(
-        ControlClient(control.url, control.tokens["operator"]),
+        client,
         ProcessDeployer(supervisor),
         probe,
         folder_of(home),
@@ -103,7 +103,8 @@ def site(tmp_path: Path, version_folder: Path) -> Iterator[Site]:
         scientist.put_history(yard.MODEL, schema, batches, task="regression", target=yard.TARGET)
         assert scientist.add_version(yard.MODEL, tar_of(version_folder)).version == 1
         supervisor = stack.enter_context(Supervisor(home, settings.sockets))
-        steps = reconciler(control, supervisor, home)
+        client = stack.enter_context(ControlClient(control.url, control.tokens["operator"]))
+        steps = reconciler(client, supervisor, home)
         yield Site(control, supervisor, steps, home, serving.close)
 
 
@@ -215,7 +216,7 @@ def test_a_second_start_runs_what_was_healthy(site: Site, tmp_path: Path) -> Non
     deployment = site.deploy()
     site.until(deployment, DeploymentState.HEALTHY)
     site.supervisor.stop(*site.supervisor.names())
-    second = reconciler(site.control, site.supervisor, site.home)
+    second = reconciler(site.control.client(), site.supervisor, site.home)
     stop = threading.Event()
     thread = threading.Thread(target=second.run, args=(stop,))
     thread.start()

@@ -57,10 +57,11 @@ class ProcessDeployer(Deployer):
         self._supervisor.stop(*(_name(deployment_id, n) for n in range(len(endpoints))))
         for endpoint in endpoints:
             path = socket_path(endpoint)
-            path.unlink(missing_ok=True)
-            for folder in (path.parent, path.parent.parent):
-                with contextlib.suppress(OSError):  # not empty
-                    folder.rmdir()
+            # What cannot be removed is of no harm: a deployment's path is its own.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+                path.parent.parent.rmdir()
 
     def running(self) -> frozenset[str]:
         """Return the ids of the deployments that are to run here."""
