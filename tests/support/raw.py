@@ -48,7 +48,8 @@ class Raw(NamedTuple):
 def read(store: Path, model: str) -> Raw:
     """Read a model's rows."""
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        (number,) = connection.execute("SELECT id FROM model WHERE name = ?", (model,)).fetchone()
+        query = "SELECT coalesce(max(id), 0) FROM model WHERE name = ?"
+        (number,) = connection.execute(query, (model,)).fetchone()
         return Raw(
             _predictions(connection, number),
             _actuals(connection, number),

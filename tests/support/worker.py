@@ -16,9 +16,11 @@ START = 28_333_334 * MINUTE
 FIRST_SEQ = 1 << EPOCH_BITS
 
 
-def prediction(seq: int, *, version: int = 1, model: str = "yard", **fields: object) -> LogRecord:
+def prediction(seq: int, **fields: object) -> LogRecord:
     """Return the seq-th record (from 0) of gateway 1's first epoch; one a second."""
     default: dict[str, object] = {
+        "model": "yard",
+        "version": 1,
         "received_at": START + seq % FIRST_SEQ * 1_000_000,
         "event_time": None,
         "row": {"x": float(seq % FIRST_SEQ)},
@@ -27,26 +29,28 @@ def prediction(seq: int, *, version: int = 1, model: str = "yard", **fields: obj
     return PredictionRecord(
         gateway=1,
         seq=FIRST_SEQ + seq,
-        model=model,
         model_seq=FIRST_SEQ + seq,
-        version=version,
         **{**default, **fields},  # type: ignore[arg-type]  # the record's own fields
     )
 
 
-def fill_spool(folder: Path, count: int, *, segment_bytes: int = 2_000) -> list[LogRecord]:
+def fill_spool(
+    folder: Path, count: int, *, segment_bytes: int = 2_000, **fields: object
+) -> list[LogRecord]:
     """Let a gateway start on a spool folder and write predictions in batches of 7."""
-    return asyncio.run(_fill(folder, count, segment_bytes))
+    return asyncio.run(_fill(folder, count, segment_bytes, fields))
 
 
-async def _fill(folder: Path, count: int, segment_bytes: int) -> list[LogRecord]:
+async def _fill(
+    folder: Path, count: int, segment_bytes: int, fields: dict[str, object]
+) -> list[LogRecord]:
     loop = asyncio.get_running_loop()
     writer = SpoolWriter(
         folder, 1, segment_bytes=segment_bytes, call_soon=loop.call_soon_threadsafe
     )
     writer.start()
     first, _ = writer.reserve("yard", count)
-    records = [prediction(first - FIRST_SEQ + i) for i in range(count)]
+    records = [prediction(first - FIRST_SEQ + i, **fields) for i in range(count)]
     for start in range(0, count, 7):
         batch = records[start : start + 7]
         kept: asyncio.Future[None] = loop.create_future()

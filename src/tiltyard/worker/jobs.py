@@ -12,7 +12,7 @@ from tiltyard.stores.base import Lease, Store
 
 log = logging.getLogger(__name__)
 
-LONGEST_BACK_OFF_S = 10.0
+LONGEST_BACK_OFF_S = 5.0
 RENEWALS = 3
 """A lease is renewed when a third of its time is over."""
 

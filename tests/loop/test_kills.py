@@ -1,0 +1,56 @@
+"""kill -9 of every piece, and of all at once, under load: what was acknowledged is there, once."""
+
+import random
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from loop.checks import (
+    check_followers,
+    check_kept_summaries,
+    doubled,
+    lost,
+    lost_actuals,
+    settle,
+)
+from loop.yard import PIECES, Load, Yard, wait_for
+from support.yard import MODEL, Versions
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+BACK_S = 240.0
+
+ANSWERS_BETWEEN = 100
+
+
+def _answers_again(load: Load) -> None:
+    """Wait until the load is answered as if nothing had been."""
+    before = len(load.acknowledged())
+    wait_for(lambda: len(load.acknowledged()) > before + ANSWERS_BETWEEN, BACK_S, "answers")
+
+
+def test_kills_lose_nothing(
+    yard: Yard, token: str, versions: Versions, tmp_path: Path, seed: int
+) -> None:
+    """Gateway, scorers, worker, control and runner die in turn, then all at once."""
+    rng = random.Random(seed)
+    load = Load(yard, MODEL, token, tmp_path, "--seed", f"kills {seed}")
+    _answers_again(load)
+    for piece in rng.sample(PIECES, len(PIECES)):
+        time.sleep(rng.uniform(0, 1))
+        yard.kill(piece)
+        wait_for(partial(yard.processes, piece), BACK_S, f"{piece} again")
+        _answers_again(load)
+    yard.kill_all()
+    yard.start()
+    _answers_again(load)
+    load.end()
+    raw = settle(yard, load)
+    acknowledged = load.acknowledged()
+    assert lost(acknowledged, raw) == []
+    assert doubled(acknowledged, raw) == []
+    assert lost_actuals(load.actuals(), raw) == []
+    check_followers(raw, versions)
+    check_kept_summaries(raw, versions)
