@@ -95,6 +95,8 @@ def test_whole_numbers_fit_a_column_of_decimal_ones(control: Control, bikes: str
         ({"bikers": [1.5] * 6}, "'bikers' of this model is int64"),
         ({"bikers": pd.array([1, None, 3, 4, 5, 6], "Int64")}, "missing in 1 rows"),
         ({"at": 5}, "must be a column of times"),
+        ({'12" wheels': 1}, "without quotation marks, backslashes"),
+        ({"x" * 201: 1}, "1 to 200 characters"),
     ],
 )
 def test_a_history_that_does_not_fit_is_refused(

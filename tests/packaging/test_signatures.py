@@ -117,6 +117,8 @@ def test_what_cannot_be_an_input_is_named(values: Any, message: str) -> None:
         (pd.DataFrame({3: [1]}), "Column 3 cannot be an input"),
         (pd.DataFrame({"": [1]}), "cannot be an input"),
         (pd.DataFrame({"x" * 201: [1]}), "cannot be an input"),
+        (pd.DataFrame({'12" wheels': [1]}), "without quotation marks, backslashes"),
+        (pd.DataFrame({"C:\\temp": [1]}), "without quotation marks, backslashes"),
         (pd.DataFrame({"__value": [1]}), "do not begin with '__'"),
         (pd.DataFrame({"a": []}), "no rows"),
         (pd.DataFrame(index=[1, 2]), "no input columns"),

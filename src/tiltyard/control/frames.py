@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from tiltyard.client import wire
 from tiltyard.errors import InvalidInputError
-from tiltyard.types.schema import Column, ColumnType
+from tiltyard.types.schema import NAMES, Column, ColumnType, can_name_column
 
 _TYPES = {
     pa.bool_(): ColumnType.BOOL,
@@ -94,6 +94,10 @@ def _begin(schema: pa.Schema) -> dict[str, Seen]:
             raise InvalidInputError(
                 f"Each column needs a name of its own, {name!r} is empty or there twice.",
                 column=name,
+            )
+        if not can_name_column(name):
+            raise InvalidInputError(
+                f"Column {name!r} cannot be kept: {NAMES}. Rename it.", column=name
             )
     return {f.name: _begun(f) for f in schema}
 

@@ -9,6 +9,8 @@ Rules, by a column's pandas dtype:
   least `ROWS_A_LEVEL` times; its levels are in order of appearance. Otherwise → string.
 - a column is nullable if a value was missing.
 
+A model's call schema goes over this: a version's inputs have the types that applications send.
+
 The estimator is given the same columns in fewer dtypes, so that a scorer can build them again:
 see `scoring.engines.pandas_frames`.
 """
@@ -21,12 +23,10 @@ import pandas as pd
 
 from tiltyard.errors import InvalidInputError
 from tiltyard.packaging.dtypes import normalise
-from tiltyard.types.schema import Column, ColumnType, UnknownLevel
+from tiltyard.types.schema import NAMES, Column, ColumnType, UnknownLevel, can_name_column
 
 MAX_LEVELS = 50
 ROWS_A_LEVEL = 2
-
-LONGEST_NAME = 200
 
 RESERVED = "__"
 """Names that begin so are those of golden predictions."""
@@ -94,15 +94,10 @@ def _check_names(frame: pd.DataFrame) -> None:
         raise InvalidInputError("The frame has no input columns.")
     names: list[Any] = list(frame.columns)
     for name in names:
-        if (
-            not isinstance(name, str)
-            or not 1 <= len(name) <= LONGEST_NAME
-            or name.startswith(RESERVED)
-        ):
+        if not isinstance(name, str) or not can_name_column(name) or name.startswith(RESERVED):
             raise InvalidInputError(
-                f"Column {name!r} cannot be an input: names are texts of 1 to {LONGEST_NAME} "
-                f"characters that do not begin with {RESERVED!r}. Rename it by "
-                "frame.rename(columns=…).",
+                f"Column {name!r} cannot be an input: {NAMES} that do not begin with "
+                f"{RESERVED!r}. Rename it by frame.rename(columns=…).",
                 column=str(name),
             )
     if twice := frame.columns[frame.columns.duplicated()].tolist():
@@ -125,13 +120,14 @@ def _column(name: str, kind: ColumnType, series: "pd.Series[Any]") -> Column:
         name=name,
         type=kind,
         nullable=bool(series.isna().any()),
-        levels=_levels(series) if kind is ColumnType.CATEGORY else None,
+        levels=levels_of(series) if kind is ColumnType.CATEGORY else None,
         minimum=float(np.nanmin(series)) if numbers else None,
         maximum=float(np.nanmax(series)) if numbers else None,
     )
 
 
-def _levels(series: "pd.Series[Any]") -> tuple[str, ...]:
+def levels_of(series: "pd.Series[Any]") -> tuple[str, ...]:
+    """Return the levels of a text column: a pandas category's own, else by appearance."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         return tuple(map(str, series.cat.categories))
     return tuple(map(str, series.dropna().unique()))

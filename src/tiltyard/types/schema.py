@@ -1,9 +1,10 @@
 """Columns, signatures of versions and call schemas of models."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tiltyard.types.base import Document, digest
 
@@ -11,6 +12,26 @@ Label = bool | int | str
 """A class of a classifier, as it stands in JSON."""
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+
+NAMES = (
+    "names are texts of 1 to 200 characters without quotation marks, backslashes and "
+    "control characters"
+)
+"""What a column may be named: a key of a JSON object that needs no escape."""
+
+_NAME = re.compile(r'[^"\\\x00-\x1f\x7f\ud800-\udfff]{1,200}')
+
+
+def can_name_column(name: str) -> bool:
+    """Whether a text can be a column's name, see `NAMES`."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _column_name(name: str) -> str:
+    if not can_name_column(name):
+        raise ValueError(f"{name!r} cannot name a column: {NAMES}")
+    return name
 
 
 class Task(StrEnum):
@@ -53,7 +74,7 @@ class Column(Document):
         maximum: greatest value seen in training; likewise.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, AfterValidator(_column_name)]
     type: ColumnType
     nullable: bool = False
     levels: tuple[str, ...] | None = None
