@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from nbformat import v4, write
 
@@ -47,9 +48,21 @@ def _cell(text: str) -> object:
     return v4.new_code_cell(text)  # type: ignore[no-untyped-call]
 
 
+class Reachable(Protocol):
+    """What a runner needs to know of a control."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """One a scope."""
+
+
 @contextmanager
 def running(
-    settings: Settings, control: Control, **more: str
+    settings: Settings, control: Reachable, **more: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A runner's process for this control; whatever happens, nothing of it is left."""
     environment = {
