@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from tiltyard.errors import InvalidInputError
+from tiltyard.packaging.calls import in_call_types
 from tiltyard.packaging.code import check_modules, copy_code
 from tiltyard.packaging.dtypes import normalise
 from tiltyard.packaging.facts import libraries, plain_parameters, with_range
@@ -36,7 +37,7 @@ from tiltyard.scoring.engines.sklearn import SklearnEngine, plain_label
 from tiltyard.scoring.golden import first_difference
 from tiltyard.scoring.tables import scores_columns, write_table
 from tiltyard.types.registry import Provenance, VersionManifest
-from tiltyard.types.schema import ColumnType, Signature, Task
+from tiltyard.types.schema import CallSchema, ColumnType, Signature, Task
 
 
 def build_version(
@@ -46,6 +47,7 @@ def build_version(
     options: Options,
     *,
     history: pd.DataFrame | None = None,
+    calls: CallSchema | None = None,
     provenance: Provenance | None = None,
 ) -> VersionManifest:
     """Fit, judge and write a version.
@@ -57,6 +59,7 @@ def build_version(
         options: see there.
         history: the whole snapshot of which ``frame`` may be a part; its predictions are written,
             one a row. By default ``frame``.
+        calls: the model's call schema, whose types the inputs take.
         provenance: what is known of where it comes from.
 
     Raises:
@@ -66,6 +69,8 @@ def build_version(
     frame = frame.reset_index(drop=True)
     history = frame if history is None else history
     inputs = infer_inputs(frame[_features(estimator, frame, options)])
+    if calls is not None:
+        inputs = in_call_types(inputs, calls)
     values = target_values(frame, options.target, task)
     times = None if options.event_time is None else _times(frame, options.event_time)
     fitted = _fitted(estimator, inputs.frame, values, refit=options.refit)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tiltyard.errors import InvalidInputError
 from tiltyard.packaging.tables import input_table
 from tiltyard.scoring.engines.base import Engine, Scores
 from tiltyard.scoring.golden import GOLDEN_FILE, PREFIX
@@ -35,11 +37,22 @@ def write_golden(folder: Path, native: Engine, signature: Signature, frame: pd.D
     """Write ``golden.arrow`` and return the predictions in it, made in one batch."""
     table = input_table(signature, frame.iloc[golden_rows(frame, signature.inputs)])
     with threadpool_limits(1):  # as in a scorer: more threads would add in another order
-        scores = native.score(*pack_table(signature, table))
+        scores = _scored(native, signature, table)
     for name, column in scores_columns(signature.output, scores, PREFIX).items():
         table = table.append_column(name, column)
     write_table(folder / GOLDEN_FILE, table)
     return scores
+
+
+def _scored(native: Engine, signature: Signature, table: pa.Table) -> Scores:
+    try:
+        return native.score(*pack_table(signature, table))
+    except Exception as error:
+        # An estimator may raise anything; here it was given rows of its own training.
+        raise InvalidInputError(
+            "The estimator cannot score its own training rows once they have the signature's "
+            f"types: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _telling(frame: pd.DataFrame, column: Column) -> list[int]:

@@ -131,7 +131,13 @@ def log_model(
         partial = _emptied(place / f"{FOLDER}.partial")
         provenance = Provenance(history_digest=_digest(snapshot))
         manifest = build_version(
-            partial, estimator, frame, options, history=snapshot, provenance=provenance
+            partial,
+            estimator,
+            frame,
+            options,
+            history=snapshot,
+            calls=known.call_schema if known else None,
+            provenance=provenance,
         )
         if check:
             check_in_scorer(partial)
