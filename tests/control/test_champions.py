@@ -193,6 +193,16 @@ def test_a_deployment_has_stable_sockets_and_follows_from_now(
         control.client("scientist").deploy("bikes", 1)
 
 
+def test_an_engine_that_there_is_not_is_refused(
+    control: Control, bikes: str, tmp_path: Path
+) -> None:
+    """Before anything is started; those there are are named."""
+    add_version(control, tmp_path / "v1")
+    with pytest.raises(NotFoundError, match="Known: onnx, sklearn"):
+        control.client("scientist").deploy("bikes", 1, engine="abacus")
+    assert control.client("scientist").deploy("bikes", 1, engine="onnx").engine == "onnx"
+
+
 def test_a_refused_deployment_says_why(control: Control, bikes: str, tmp_path: Path) -> None:
     """What the reconciler tells is what everybody reads."""
     add_version(control, tmp_path / "v1")

@@ -113,6 +113,25 @@ def test_nobody_runs_what_is_anothers(control: Control, bikes: str) -> None:
             attempt()
 
 
+def test_a_runner_that_was_given_up_cannot_speak(control: Control) -> None:
+    """The attempt that it names is not the present one."""
+    ask(control, retries=1)
+    first, _ = claim(control)
+    assert control.client("runner").claim_run("runner 2", 1e-6)
+    with pytest.raises(ConflictError, match="attempt 2, not 1"):
+        control.client("runner").update_run(first.id, attempt=first.attempt, state="succeeded")
+
+
+def test_a_runs_model_may_be_a_parameter(control: Control, bikes: str) -> None:
+    """As pipelines that serve several models declare it."""
+    asked = ask(control, "several", parameters={"model": "bikes"})
+    run, control.tokens["run"] = claim(control)
+    assert run.id == asked.id
+    assert control.client("run").me().groups == ("lab",)
+    with pytest.raises(ForbiddenError):
+        ask(control, "several", "stranger", parameters={"model": "bikes"})
+
+
 def test_a_log_is_read_on_from_an_offset(control: Control) -> None:
     """In bytes, and never through the middle of a character."""
     run = ask(control)

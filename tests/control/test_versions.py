@@ -8,7 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from support.control import SIGNATURE, Control, add_version, tar_of, version_folder
+from support.control import (
+    SIGNATURE,
+    Control,
+    add_version,
+    make_home,
+    serve,
+    tar_of,
+    version_folder,
+)
 from tiltyard.artifacts import folder_digest, unpack
 from tiltyard.client import wire
 from tiltyard.errors import InvalidInputError, NotFoundError, TooLargeError
@@ -225,6 +233,16 @@ def test_a_form_without_folder_is_told_what_to_send(control: Control, bikes: str
         answer = control.call("POST", "/models/bikes/versions", "scientist", **request)
         assert answer.status_code == 422, request
         assert "whose file `folder` is a tar" in answer.json()["error"]["message"]
+
+
+def test_what_a_crash_left_on_its_way_is_removed(tmp_path: Path) -> None:
+    """When control starts again."""
+    settings = make_home(tmp_path)
+    left = settings.path("tmp", "half", "model.joblib")
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    with serve(settings):
+        assert list(settings.path("tmp").iterdir()) == []
 
 
 def test_a_run_signs_its_versions(control: Control, bikes: str, tmp_path: Path) -> None:

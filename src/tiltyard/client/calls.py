@@ -13,6 +13,8 @@ from tiltyard.client.transport import BodyReader, Transport
 
 D = TypeVar("D", bound=BaseModel)
 
+_COMPUTING_S = 300.0
+
 
 class Calls:
     """A group of calls over one transport."""
@@ -28,7 +30,9 @@ class Calls:
         return TypeAdapter(list[kind]).validate_json(answer.content)  # type: ignore[valid-type]
 
     def _dict(self, path: str, **params: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.transport.send("GET", path, params=params).json()
+        # What is computed from raw rows takes as long as there are rows.
+        request = self.transport.send("GET", path, params=params, timeout=_COMPUTING_S)
+        answer: dict[str, Any] = request.json()
         return answer
 
     def _send(self, kind: type[D], method: str, path: str, body: Any = None, **request: Any) -> D:

@@ -51,8 +51,13 @@ class RunCalls(Calls):
         history: str | None = None,
         error: str | None = None,
         key: str | None = None,
+        attempt: int | None = None,
     ) -> Run:
-        """Tell that a run lives, how far it is, or how it ended; None leaves a field."""
+        """Tell that a run lives, how far it is, or how it ended; None leaves a field.
+
+        Raises:
+            ConflictError: the run is not running, or at another attempt than the given one.
+        """
         told = {
             "progress": json_of(progress),
             "state": state and str(state),
@@ -60,6 +65,7 @@ class RunCalls(Calls):
             "history": history,
             "error": error,
             "key": key,
+            "attempt": attempt,
         }
         body = {name: value for name, value in told.items() if value is not None}
         return self._send(Run, "PATCH", f"/runs/{run}", body)

@@ -1,5 +1,6 @@
 """Wires control: the one place where its parts meet."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
@@ -107,7 +108,8 @@ def _wire(settings: Settings) -> Parts:
         changes=Changes(_look(registry)),
         verifiers=(registry.tokens,),
     )
-    parts.scratch.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(parts.scratch, ignore_errors=True)
+    parts.scratch.mkdir(parents=True)
     return parts
 
 

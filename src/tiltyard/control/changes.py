@@ -46,6 +46,7 @@ class Changes:
         self._poll_s = poll_s
         self._waiting: dict[asyncio.Future[bool], Condition] = {}
         self._wake = asyncio.Event()
+        self._blind = False
         self.closing = False
 
     @contextlib.asynccontextmanager
@@ -109,9 +110,12 @@ class Changes:
     async def _tell(self) -> None:
         try:
             now = await self.now()
-        except Exception as error:
-            logger.warning("cannot look at the registry, waiting on: %s", error)
+        except Exception as error:  # whatever it is, who waits must be woken later
+            if not self._blind:
+                logger.warning("cannot look at the registry, waiting on: %s", error)
+            self._blind = True
             return
+        self._blind = False
         for waiter, condition in self._waiting.items():
             if not waiter.done() and condition(now):
                 waiter.set_result(True)

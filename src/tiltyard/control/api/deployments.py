@@ -8,8 +8,10 @@ from pydantic import Field
 
 from tiltyard.control.auth import Anyone, Operator, Scientist, owned
 from tiltyard.control.parts import Wired
+from tiltyard.errors import NotFoundError
+from tiltyard.scoring.engines import ENGINES
 from tiltyard.types.base import Document
-from tiltyard.types.registry import Deployment, DeploymentState
+from tiltyard.types.registry import Deployment, DeploymentState, Version
 
 router = APIRouter(tags=["deployments"])
 
@@ -34,7 +36,7 @@ def deploy_version(
 ) -> Deployment:
     """Record that a version is to run; it follows the log from now on."""
     owned(parts, principal, model)
-    engine = body.engine or parts.registry.versions.get(model, version).manifest.engine
+    engine = _engine(parts.registry.versions.get(model, version), body.engine)
     deployment = parts.registry.deployments.create(
         model,
         version,
@@ -65,3 +67,9 @@ def list_deployments(_: Anyone, parts: Wired, model: str | None = None) -> list[
 def set_deployment(deployment: str, body: StateBody, _: Operator, parts: Wired) -> Deployment:
     """Record what the reconciler found."""
     return parts.registry.deployments.set_state(deployment, body.state, body.reason)
+
+
+def _engine(version: Version, wanted: str | None) -> str:
+    if wanted is not None and wanted not in ENGINES:
+        raise NotFoundError("engine", wanted, sorted(ENGINES))
+    return wanted or version.manifest.engine

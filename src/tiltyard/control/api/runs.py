@@ -156,8 +156,9 @@ def append_run_log(
 
 
 def _model_of(parts: Parts, request: RunRequest) -> Model | None:
-    # A pipeline is named after its model unless the request says otherwise.
-    return find(parts, request.model or request.pipeline)
+    # A pipeline is named after its model unless the request or its parameter says otherwise.
+    told = request.model or request.parameters.get("model") or request.pipeline
+    return find(parts, str(told))
 
 
 def _token(parts: Parts, run: Run, runner: Principal) -> str:
