@@ -47,6 +47,11 @@ class Mean(RegressorMixin, BaseEstimator):
         return np.asarray(frame)[:, 0] * 0 + self.mean_
 
 
+class Broken(Mean):
+    def predict(self, frame):
+        raise RuntimeError("out of order")
+
+
 def shape(operator):
     operator.outputs[0].type = DoubleTensorType([None, 1])
 
@@ -199,6 +204,16 @@ def test_a_graph_that_disagrees_does_not_serve(run_dir: Path, helper: ModuleType
     )  # fmt: skip
     assert logged.manifest.engine == "sklearn"
     assert "its predictions differ: row 0 is" in logged.manifest.engine_note
+
+
+def test_an_estimator_that_cannot_predict_is_refused(run_dir: Path, helper: ModuleType) -> None:
+    """Whatever it raises, the sentence says what was tried."""
+    frame = mixed_frame()[["temperature", "rentals"]]
+    with pytest.raises(InvalidInputError, match=r"own training rows.*RuntimeError: out of order"):
+        tiltyard.log_model(
+            helper.Broken(), frame, model="bikes", target="rentals", task="regression",
+            code=[helper],
+        )  # fmt: skip
 
 
 def test_without_control_the_target_must_be_told(run_dir: Path) -> None:
