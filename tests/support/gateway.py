@@ -213,6 +213,7 @@ def running(
     home: Path, table: RouteTable, *scorers: Scorer, **environment: str
 ) -> Iterator[Gateway]:
     """Run scorers and a gateway with these routes; end them all."""
+    home.mkdir(exist_ok=True)
     with ExitStack() as stack:
         for scorer in scorers:
             stack.callback(scorer.kill)
