@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import httptools
 
-_CALL = re.compile(r"^/models/(?P<model>[^/]+)/(?P<verb>predict|actuals)$")
+_CALL = re.compile(r"/models/(?P<model>[^/]+)/(?P<verb>predict|actuals)")
 _MANY = 1000
 
 
@@ -37,8 +37,8 @@ class Paths:
 
 def _read(url: bytes) -> Target | None:
     try:
-        path = unquote((httptools.parse_url(url).path or b"").decode("ascii"))
+        path = (httptools.parse_url(url).path or b"").decode("ascii")
     except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
         return None
-    found = _CALL.match(path)
-    return Target(path, found["model"], found["verb"]) if found else None
+    found = _CALL.fullmatch(path)
+    return Target(unquote(path), unquote(found["model"]), found["verb"]) if found else None
