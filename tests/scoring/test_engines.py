@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from support.models import mixed_frame, rows_of, wide_frame
 from tiltyard.errors import NotFoundError
@@ -18,7 +18,7 @@ from tiltyard.scoring.engines.base import LoadError, Scores
 from tiltyard.scoring.engines.pandas_frames import FrameBuilder
 from tiltyard.scoring.engines.sklearn import SklearnEngine
 from tiltyard.scoring.folder import read_manifest
-from tiltyard.scoring.frames import FrameBuffer, Kind
+from tiltyard.scoring.frames import Frame, FrameBuffer, Kind
 from tiltyard.scoring.golden import GoldenError, first_difference, read_golden, repeat_golden
 from tiltyard.scoring.rows import RowError, pack_rows
 from tiltyard.types.schema import Column, ColumnType, Output, Signature, UnknownLevel
@@ -111,6 +111,7 @@ def test_a_refused_level_names_its_row() -> None:
     ("column", "dtype"),
     [
         (Column(name="c", type=ColumnType.INT64), "int64"),
+        (Column(name="c", type=ColumnType.FLOAT64), "float64"),
         (Column(name="c", type=ColumnType.STRING), "str"),
         (category(UnknownLevel.PASS, nullable=False), "str"),
     ],
@@ -198,17 +199,43 @@ def test_a_version_without_a_graph_says_why(mixed: Path, tmp_path: Path) -> None
         load_engine("sklearn", tmp_path, manifest)
 
 
-def test_the_row_that_an_estimator_cannot_score_is_found() -> None:
-    """An estimator that raises for a whole batch is asked row by row."""
+def answer_of(engine: SklearnEngine, wanted: Signature, rows: list[dict[str, Any]]) -> Frame:
+    """Return the frame that answers a batch."""
+    scorer = BatchScorer(engine, wanted)
+    packed = pack_rows(wanted, rows)
+    request = FrameBuffer().feed(frames.encode_batch(5, len(rows), *packed))[0]
+    (answer,) = FrameBuffer().feed(scorer.answer(request.request_id, request.body))
+    return answer
+
+
+@pytest.mark.parametrize("bad", [0, 1, 6, 7, 12])
+def test_the_row_that_an_estimator_cannot_score_is_found(bad: int) -> None:
+    """A batch for which an estimator raises is halved until the row is alone."""
     frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
     estimator = LogisticRegression().fit(frame, [0, 0, 1, 1])
     output = Output(name="y", type=ColumnType.INT64, classes=(0, 1), probabilities=True)
-    wanted = Signature(inputs=(Column(name="a", type=ColumnType.FLOAT64),), output=output)
-    scorer = BatchScorer(SklearnEngine(estimator, wanted, {"a": "float64"}), wanted)
-    packed = pack_rows(wanted, [{"a": 1.0}, {"a": 2.0}, {"a": None}])
-    request = FrameBuffer().feed(frames.encode_batch(5, 3, *packed))[0]
-    (answer,) = FrameBuffer().feed(scorer.answer(request.request_id, request.body))
+    column = Column(name="a", type=ColumnType.FLOAT64, nullable=True)
+    wanted = Signature(inputs=(column,), output=output)
+    rows: list[dict[str, Any]] = [{"a": 1.0} for _ in range(13)]
+    rows[bad]["a"] = None
+    answer = answer_of(SklearnEngine(estimator, wanted, {"a": "float64"}), wanted, rows)
     assert answer.kind == Kind.ERROR
     error = frames.decode_error(answer.body)
-    assert error.row == 2
+    assert error.row == bad
     assert "NaN" in error.message
+
+
+def test_a_batch_of_which_no_row_fails_alone_names_none() -> None:
+    """An estimator that takes few rows at a time is not blamed on one of them."""
+
+    class Few(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
+        def predict(self, rows: pd.DataFrame) -> Any:
+            if len(rows) > 2:
+                raise ValueError("two at a time")
+            return super().predict(rows)
+
+    wanted = signature(Column(name="a", type=ColumnType.FLOAT64))
+    estimator = Few().fit(pd.DataFrame({"a": [0.0, 1.0]}), [0.0, 1.0])
+    answer = answer_of(SklearnEngine(estimator, wanted, {"a": "float64"}), wanted, [{"a": 1.0}] * 4)
+    assert frames.decode_error(answer.body).row is None
+    assert "two at a time" in frames.decode_error(answer.body).message

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,7 +47,7 @@ class LoggedVersion:
 
     model: str
     version: int | None
-    manifest: VersionManifest
+    manifest: VersionManifest = field(repr=False)
     folder: Path | None = None
 
     @property

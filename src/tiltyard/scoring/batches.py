@@ -12,6 +12,9 @@ from tiltyard.types.schema import Signature
 
 log = logging.getLogger(__name__)
 
+TOLD_ERRORS = 100
+"""So many different errors of a model are logged."""
+
 
 class BatchScorer:
     """Answers batches with an engine.
@@ -26,6 +29,7 @@ class BatchScorer:
         self._engine = engine
         self._doubles = len(numeric)
         self._others = len(others)
+        self._told: set[str] = set()
 
     def answer(self, request_id: int, body: bytes) -> bytearray:
         """Return the frame that answers a batch: a result, or an error."""
@@ -54,21 +58,37 @@ class BatchScorer:
         except RowError as error:
             return frames.encode_error(request_id, error.reason, error.row)
         except Exception as error:
-            log.warning("A batch of %d rows failed: %s: %s", batch.n, type(error).__name__, error)
+            self._tell(error)
             return frames.encode_error(request_id, *self._blame(batch, error))
 
-    def _blame(self, batch: Batch, error: Exception) -> tuple[str, int | None]:
-        for row in range(batch.n):
-            try:
-                self._engine.score(*self._single(batch, row))
-            except Exception as single:
-                return _sentence(single), row
-        return _sentence(error), None
+    def _tell(self, error: Exception) -> None:
+        sentence = _sentence(error)
+        # Calls must not be able to fill the log, so nothing is told twice, nor without end.
+        if sentence not in self._told and len(self._told) < TOLD_ERRORS:
+            self._told.add(sentence)
+            log.warning("A batch could not be scored. %s", sentence)
 
-    def _single(self, batch: Batch, row: int) -> tuple[int, bytes, list[list[object]]]:
+    def _blame(self, batch: Batch, error: Exception) -> tuple[str, int | None]:
+        """Halve the batch until one row is left that fails alone."""
+        start, stop = 0, batch.n
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            if first := self._failure(batch, start, middle):
+                error, stop = first, middle
+            elif second := self._failure(batch, middle, stop):
+                error, start = second, middle
+            else:
+                return _sentence(error), None
+        return _sentence(error), start
+
+    def _failure(self, batch: Batch, start: int, stop: int) -> Exception | None:
         size = self._doubles * 8
-        numeric = batch.numeric[row * size : (row + 1) * size]
-        return 1, numeric, [[column[row]] for column in batch.others]
+        numeric = batch.numeric[start * size : stop * size]
+        try:
+            self._engine.score(stop - start, numeric, [c[start:stop] for c in batch.others])
+        except Exception as error:
+            return error
+        return None
 
 
 def _sentence(error: Exception) -> str:

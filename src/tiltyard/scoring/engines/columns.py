@@ -33,9 +33,16 @@ class BatchColumns:
         self._known = {c.name: frozenset(c.levels or ()) for c in self.others}
 
     def matrix(self, n: int, numeric: bytes) -> Doubles:
-        """Return the float64 inputs, n x k, in memory of their own."""
+        """Return the float64 inputs, n x k, in memory of their own.
+
+        Raises:
+            RowError: NaN where training saw none.
+        """
         flat = np.frombuffer(numeric, dtype="<f8")
-        return flat.reshape(n, len(self.numeric)).astype(np.float64)
+        matrix = flat.reshape(n, len(self.numeric)).astype(np.float64)
+        if not np.isfinite(matrix.sum()):  # a quick look; only then a thorough one
+            self._check_missing_doubles(matrix)
+        return matrix
 
     def lists(self, others: list[list[Any]]) -> dict[str, list[Any]]:
         """Return the other inputs by name, with each level as its column's policy wants it.
@@ -44,6 +51,10 @@ class BatchColumns:
             RowError: a missing value where none may be, another type, a refused level.
         """
         return {c.name: self._list(c, v) for c, v in zip(self.others, others, strict=True)}
+
+    def _check_missing_doubles(self, matrix: Doubles) -> None:
+        for row, place in np.argwhere(np.isnan(matrix)):
+            _check_missing(int(row), self.numeric[place])
 
     def _list(self, column: Column, values: list[Any]) -> list[Any]:
         expected = _TYPES[column.type]
