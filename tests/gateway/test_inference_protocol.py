@@ -1,1 +1,0 @@
-"""The Open Inference Protocol, by Triton's HTTP client and by hand."""

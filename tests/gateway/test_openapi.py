@@ -1,1 +1,0 @@
-"""The OpenAPI document of a model: it is valid, and says what the gateway does."""
