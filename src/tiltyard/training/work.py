@@ -70,8 +70,8 @@ class Work:
         except Exception as error:
             log.exception("Run %s", self._run.id)
             state, told = RunState.FAILED, {"error": f"the runner: {type(error).__name__}: {error}"}
-        self._reporter.outcome(state, self._until, **told)
         self._clean()
+        self._reporter.outcome(state, self._until, **told)
 
     def _results(self) -> dict[str, object]:
         request = self._run.request
