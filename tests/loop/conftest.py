@@ -54,7 +54,7 @@ def furnish(versions: Versions) -> Furnish:
             client.put_history(MODEL, schema, batches, task="regression", target=TARGET)
             for version in range(1, count + 1):
                 assert _add(client, versions.folder(version)) == version
-                client.deploy(MODEL, version)
+                client.deploy(MODEL, version, engine="sklearn")
             wait_for(lambda: _all_healthy(client), HEALTHY_S, "healthy deployments")
             client.promote(MODEL, 1, None, "the first champion")
             return client.issue_token("load", [MODEL]).token
