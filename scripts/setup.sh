@@ -27,6 +27,16 @@ apt_install() {
   fi
 }
 
+# need PROGRAM PACKAGE …: installs the packages of the programs that are not there.
+need() {
+  local missing=()
+  while [ "$#" -gt 0 ]; do
+    if ! command -v "$1" >/dev/null; then missing+=("$2"); fi
+    shift 2
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
 python_works() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }

@@ -305,3 +305,23 @@ def test_who_may_not_is_told(control: Control, monkeypatch: pytest.MonkeyPatch) 
     assert cli("promote", "bikes", "1", "--reason", "x", exits=3).stderr
     monkeypatch.setenv("TILTYARD_CLIENT__TOKEN", "nobody")
     assert cli("models", exits=3).stderr
+
+
+def test_doctor_finds_what_is_not_well(control: Control) -> None:
+    """A refused deployment and a run without a runner, each with the command that mends it."""
+    deployment = control.client().deployments("bikes")[0]
+    control.client().set_deployment(deployment.id, "refused", "row 3 differs")
+    cli("run", "train", "bikes", "--no-wait")
+    claimed = control.client("runner").claim_run("test", 60)
+    assert claimed is not None
+    words = ("doctor", "--json")
+    found = {f["check"]: f for f in json.loads(cli(*words, exits=1).stdout)}
+    refused = found["deployment of bikes version 1"]
+    assert "row 3 differs" in refused["what"]
+    assert "tiltyard retire bikes 1" in refused["mend"]
+    assert found["runs"]["ok"]
+    with sqlite3.connect(control.parts.settings.path("registry.db")) as database:
+        database.execute("UPDATE runs SET heartbeat_at = heartbeat_at - 60000000")
+    database.close()
+    found = {f["check"]: f for f in json.loads(cli(*words, exits=1).stdout)}
+    assert found[f"run {claimed[0].id}"]["mend"] == f"tiltyard cancel {claimed[0].id}"
