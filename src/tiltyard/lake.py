@@ -34,7 +34,7 @@ class NoLakeError(NotFoundError):
     def __init__(self, path: Path) -> None:
         TiltyardError.__init__(
             self,
-            f"There is no data lake at {path}: run `tiltyard init` to make the embedded one, or "
+            f"There is no data lake at {path}: run `tiltyard lake load` to make the embedded one, or "
             "set lake.url.",
             path=str(path),
         )

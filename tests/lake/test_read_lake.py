@@ -94,7 +94,7 @@ def test_parameters_must_be_those_of_the_sql(url: str, params: dict[str, int]) -
 def test_a_missing_lake_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No empty database file is made by looking; the settings' lake is the default."""
     monkeypatch.setenv("TILTYARD_HOME", str(tmp_path))
-    with pytest.raises(NotFoundError, match="run `tiltyard init`"):
+    with pytest.raises(NotFoundError, match="run `tiltyard lake load`"):
         tiltyard.read_lake("SELECT 1")
     assert list(tmp_path.iterdir()) == []
 

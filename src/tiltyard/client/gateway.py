@@ -136,7 +136,7 @@ def _issue(control: ControlClient, model: str) -> str:
     except ForbiddenError as error:
         raise ForbiddenError(
             "You have no application token and may not issue one: ask an operator for one "
-            "(`tiltyard token issue`) and set TILTYARD_CLIENT__APPLICATION_TOKEN.",
+            "(`tiltyard token create`) and set TILTYARD_CLIENT__APPLICATION_TOKEN.",
             model=model,
         ) from error
 
