@@ -34,8 +34,8 @@ class NoLakeError(NotFoundError):
     def __init__(self, path: Path) -> None:
         TiltyardError.__init__(
             self,
-            f"There is no data lake at {path}: run `tiltyard lake load` to make the embedded one, or "
-            "set lake.url.",
+            f"There is no data lake at {path}: run `tiltyard lake load` to make the embedded one, "
+            "or set lake.url.",
             path=str(path),
         )
 
