@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -75,19 +77,38 @@ class Control:
 
 
 def make_home(folder: Path, **sections: Any) -> Settings:
-    """Return settings of a home whose registry is set up."""
+    """Return settings of a home whose registry is set up and knows ``issue_tokens()``."""
     settings = Settings(home=folder, runtime_dir=str(folder / "s"), **sections)
-    open_registry(settings.registry_url, migrate=True).close()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.path("registry.db").write_bytes(_template()[0])
     return settings
 
 
 def issue_tokens(settings: Settings) -> dict[str, str]:
-    """Make a token for each scope, of one group, and one of another group."""
-    with open_registry(settings.registry_url) as registry:
-        issue = registry.tokens.issue_principal
-        tokens = {scope.value: issue(scope.value, [scope], [GROUP], "test") for scope in Scope}
-        tokens["stranger"] = issue("stranger", [Scope.PROMOTER], ["others"], "test")
-    return {name: issued.token for name, issued in tokens.items()}
+    """Return a token for each scope, of one group, and ``stranger``'s of another group.
+
+    The registry of ``make_home`` knows them already; any other learns them now.
+    """
+    tokens = dict(_template()[1])
+    with open_registry(settings.registry_url, migrate=True) as registry:
+        if registry.tokens.principal(tokens["stranger"]) is None:
+            for scope in Scope:
+                registry.tokens.put_principal(scope.value, tokens[scope.value], [scope], [GROUP])
+            stranger = tokens["stranger"]
+            registry.tokens.put_principal("stranger", stranger, [Scope.PROMOTER], ["others"])
+    return tokens
+
+
+@cache
+def _template() -> tuple[bytes, dict[str, str]]:
+    # Migrating and issuing takes longer than most tests: it is done once.
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "registry.db"
+        with open_registry(f"sqlite:///{file}", migrate=True) as registry:
+            issue = registry.tokens.issue_principal
+            tokens = {scope.value: issue(scope.value, [scope], [GROUP], "test") for scope in Scope}
+            tokens["stranger"] = issue("stranger", [Scope.PROMOTER], ["others"], "test")
+        return file.read_bytes(), {name: issued.token for name, issued in tokens.items()}
 
 
 @contextmanager
