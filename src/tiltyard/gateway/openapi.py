@@ -41,6 +41,7 @@ _UNKNOWN = {
     UnknownLevel.PASS: "Other levels are taken as well.",
 }
 _MANY_LEVELS = 20
+_ID = {"type": "string", "description": "Of the prediction; actuals are sent for it."}
 
 
 def openapi_document(route: ModelRoute, settings: GatewaySettings, server: str) -> Json:
@@ -182,7 +183,7 @@ def _prediction(route: ModelRoute) -> Json:
     output = route.champion.signature.output if route.champion else None
     value = _labels(output.classes) if output and output.classes else None
     kind = output.type if output else route.call_schema.target_type
-    schema = _object({"id": {"type": "string"}, "value": value or _TYPES[kind]})
+    schema = _object({"id": _ID, "value": value or _value(kind)})
     if output and output.probabilities:
         schema["properties"]["probabilities"] = {
             "type": "object",
@@ -190,6 +191,13 @@ def _prediction(route: ModelRoute) -> Json:
             "additionalProperties": {"type": "number", "format": "double"},
         }
     return schema
+
+
+def _value(kind: ColumnType) -> Json:
+    if kind is not ColumnType.FLOAT64:
+        return _TYPES[kind]
+    told = "Null if the model's number is NaN or infinite."
+    return {**_TYPES[kind], "type": ["number", "null"], "description": told}
 
 
 def _labels(classes: tuple[Label, ...]) -> Json:
@@ -204,7 +212,7 @@ def _labels(classes: tuple[Label, ...]) -> Json:
 def _actual(route: ModelRoute) -> Json:
     schema = _object(
         {
-            "id": {"type": "string", "description": "As predict answered it."},
+            "id": _ID,
             "value": _TYPES[route.call_schema.target_type],
         }
     )

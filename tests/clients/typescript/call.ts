@@ -11,7 +11,7 @@ const row: Row = { hour: "2011-04-01T08:00:00Z", temp: 0.34, weathersit: "clear"
 const answer = await client.POST("/models/rentals/predict", { body: { rows: [row, row] } });
 if (answer.error) throw new Error(answer.error.error.message);
 const first = answer.data.predictions[0];
-if (first === undefined) throw new Error("no prediction");
+if (first === undefined || first.value === null) throw new Error("no prediction");
 const value: number = first.value;
 const taken = await client.POST("/models/rentals/actuals", {
   body: { actuals: [{ id: first.id, value: 287 }] },

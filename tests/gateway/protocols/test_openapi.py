@@ -254,3 +254,11 @@ def test_answers_are_as_documented(
     refused = gateway.predict(model, {**row, "unknown": 1})
     assert refused.status_code == 422
     validator(found, "Error").validate(refused.json())
+
+
+@pytest.mark.slow
+def test_a_prediction_that_is_no_number_is_null(gateway: Gateway) -> None:
+    """Infinity is no JSON; the document says that null may come instead."""
+    answer = gateway.predict(RENTALS, {**ROW, "temp": 1e308}).json()
+    assert answer["predictions"][0]["value"] is None
+    validator(get(gateway, RENTALS).json(), "PredictResponse").validate(answer)
