@@ -139,7 +139,7 @@ def test_a_second_ctrl_c_kills(up: Up) -> None:
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    process.wait(5)
+    process.wait(3)
     assert not members(groups)
 
 

@@ -106,13 +106,12 @@ class Supervisor:
             self._record()
 
     def kill(self) -> None:
-        """Kill every child at once, without grace."""
-        with self._lock:
-            children = list(self._children.values())
-            self._children.clear()
-            for child in children:
-                child.kill()
-        self._wait(children)
+        """Kill every child at once, without grace; also while others wait for their end.
+
+        It takes no lock, so that a signal's handler may call it.
+        """
+        self._closing.set()
+        kill_all(Groups(self._mark))
 
     def status(self, name: str) -> ChildStatus | None:
         """Return the state of a child; None if there is none of that name."""
