@@ -62,7 +62,7 @@ def furnish(versions: Versions) -> Furnish:
     return deploy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """Give a running Tiltyard with nothing in it."""
     yard = Yard(tmp_path_factory.mktemp("yard"))
@@ -73,7 +73,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         yard.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def token(yard: Yard, furnish: Furnish) -> str:
     """Furnish it with three versions; give the application's token."""
     return furnish(yard, 3)

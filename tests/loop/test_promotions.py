@@ -60,8 +60,8 @@ def test_promotions_under_load(
     rng = random.Random(5)
     load = Load(yard, MODEL, token, tmp_path, "--seed", "promotions", "--plain")
     wait_for(lambda: len(load.acknowledged()) > 100, 60, "answers")
-    changes = [Change(1, 0.0, 0.0)]
     with yard.client() as client:
+        changes = [Change(client.model(MODEL).champion or 0, 0.0, 0.0)]
         for _ in range(ALL_PROMOTIONS if long_rounds else PROMOTIONS):
             champion = changes[-1].version
             next_one = rng.choice([v for v in (1, 2, 3) if v != champion])

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from support.raw import Raw, read
 from support.recompute import Edges, check_summaries
 from support.worker import fill_spool, wait_for
 from support.yard import MODEL, TARGET, ScorerProcess, Versions, history
+from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,6 +44,7 @@ class Place:
         self._control = ExitStack()
         self._stack = ExitStack()
         self._url = ""
+        self.client: ControlClient | None = None
 
     def open(self, versions: Versions) -> None:
         """Serve control, deploy versions 1 and 3, start their scorers."""
@@ -50,7 +53,7 @@ class Place:
         tokens = self.settings.path("tokens")
         tokens.mkdir()
         (tokens / "worker").write_text(control.tokens["worker"])
-        client = control.client()
+        self.client = client = control.client()
         schema, batches = to_batches(history())
         client.put_history(MODEL, schema, batches, task="regression", target=TARGET)
         for version in (1, 3):
@@ -70,6 +73,11 @@ class Place:
         scorer = ScorerProcess(versions.folder(version), socket, number)
         scorer.start()
         self._stack.callback(scorer.kill)
+
+    def tasks(self) -> dict[str, Any]:
+        """Return what the worker tells of its tasks."""
+        tasks: dict[str, Any] = json.loads(self.settings.path("worker.json").read_text())["tasks"]
+        return tasks
 
     def stop_control(self) -> None:
         """Take control away."""
@@ -147,9 +155,11 @@ def test_a_worker_does_all_its_tasks_and_ends_quickly(place: Place, versions: Ve
     manifests = {1: versions.manifest(1), 2: versions.manifest(3)}
     outputs = {number: manifest.histograms[TARGET] for number, manifest in manifests.items()}
     assert check_summaries(raw, Edges(manifests[1].histograms, outputs)) > 10
-    tasks = json.loads(place.settings.path("worker.json").read_text())["tasks"]
-    assert tasks["relay:1"]["sent"] == ROWS
-    assert tasks["follow:yard:2"]["scored"] == ROWS
+    wait_for(lambda: place.tasks()["relay:1"]["sent"] == ROWS, PATIENCE_S)
+    assert place.tasks()["follow:yard:2"]["scored"] == ROWS
+    assert place.client is not None
+    place.client.retire(MODEL, 2)
+    wait_for(lambda: "follow:yard:2" not in place.tasks(), PATIENCE_S)
     assert end(worker) < 3
 
 

@@ -18,6 +18,7 @@ from tiltyard.settings import Settings
 from tiltyard.stores.base import Store
 from tiltyard.types.registry import VersionManifest
 from tiltyard.types.routes import ModelRoute, RouteTable, VersionRoute
+from tiltyard.worker.files import replace_file
 from tiltyard.worker.follower import Follower
 from tiltyard.worker.jobs import Job, Pace, TaskThread
 from tiltyard.worker.relay import Relay
@@ -30,6 +31,9 @@ END_S = 2.0
 """How long tasks may take to end."""
 
 STATUS_S = 1.0
+
+START_AGAIN_S = 5.0
+"""Pause before a task that could not begin, or ended by itself, is begun again."""
 
 
 class Worker:
@@ -47,6 +51,7 @@ class Worker:
         pace = settings.worker
         self._pace = Pace(poll=pace.poll_s, lease=pace.lease_s)
         self._numbers = count()
+        self._start_after: dict[str, float] = {}
         self._threads: dict[str, TaskThread] = {}
         self._ending = False
         self._status_at = 0.0
@@ -72,10 +77,12 @@ class Worker:
             log.info("%s: no longer wanted", key)
             self._threads.pop(key).end()
         for key, make in wanted.items():
-            if key not in self._threads or not self._threads[key].is_alive():
+            missing = key not in self._threads or not self._threads[key].is_alive()
+            if missing and monotonic() >= self._start_after.get(key, 0.0):
                 self._start(key, make)
 
     def _start(self, key: str, make: Callable[[], Job]) -> None:
+        self._start_after[key] = monotonic() + START_AGAIN_S
         try:
             job = make()
         except (TiltyardError, OSError) as error:
@@ -88,7 +95,9 @@ class Worker:
     def _tasks(self, table: RouteTable | None) -> Iterator[tuple[str, Callable[[], Job]]]:
         """Yield a key, which changes when a job must be made anew, and how to make the job."""
         for info in sorted(self._settings.path("spool").glob("*/spool.json")):
-            yield f"relay {info.parent}", partial(self._relay, info.parent)
+            # The file is replaced when its gateway starts; the folder may be a new one then.
+            key = f"relay {info.parent} {_changed_at(info)}"
+            yield key, partial(self._relay, info.parent)
         for model in table.models if table else ():
             yield f"summarise {model.name}", partial(self._summariser, model.name)
             for version in (model.champion, *model.challengers):
@@ -137,9 +146,11 @@ class Worker:
         self._status_at = monotonic() + STATUS_S
         tasks = {t.name: {**t.job.status, "leased": t.leased} for t in self._threads.values()}
         state = {"holder": self._holder, "at": datetime.now(UTC).isoformat(), "tasks": tasks}
-        file = self._settings.path("worker.json")
-        try:
-            file.with_suffix(".new").write_text(json.dumps(state, indent=1))
-            file.with_suffix(".new").replace(file)
-        except OSError as error:
-            log.warning("cannot write %s: %s", file, error)
+        replace_file(self._settings.path("worker.json"), json.dumps(state, indent=1))
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from tiltyard.client.control import ControlClient
 from tiltyard.types.routes import RouteTable
+from tiltyard.worker.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +61,7 @@ class RouteCache:
 
     def _keep(self, table: RouteTable) -> None:
         self.table = table
-        new = self._file.with_suffix(".new")
-        try:
-            new.touch(mode=0o600)  # the table holds the key of prediction ids
-            new.write_text(table.model_dump_json())
-            new.replace(self._file)
-        except OSError as error:
-            log.warning("could not keep the routes in %s: %s", self._file, error)
+        replace_file(self._file, table.model_dump_json())
 
     def _read(self) -> RouteTable | None:
         try:
