@@ -18,10 +18,12 @@ ROW = {room: number for number, rooms in enumerate(ROWS) for room in rooms}
 
 
 def room_of(path: Path) -> str:
+    """Return the room a file stands in."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
 def imported_rooms(path: Path) -> set[str]:
+    """Return the rooms of Tiltyard that a file imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
