@@ -34,6 +34,7 @@ class Transport:
             headers=headers,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
             trust_env=False,
+            verify=self.url.startswith("https:"),  # reading all certificates takes 30 ms
         )
 
     def close(self) -> None:

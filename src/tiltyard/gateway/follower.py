@@ -109,10 +109,10 @@ class Follower:
         while not self._ended.is_set():
             try:
                 work()
-            except TiltyardError as error:
+            except Exception as error:  # whatever it is: without this thread no route changes
                 if str(error) != told:
                     told = str(error)
-                    logger.warning("%s, %s until it answers", told, meanwhile)
+                    logger.warning("%s; %s meanwhile", told, meanwhile)
                 self._ended.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             else:

@@ -25,6 +25,8 @@ from tiltyard.gateway.hot_call import HotCall
 from tiltyard.gateway.http import Renderer
 from tiltyard.gateway.paths import Paths, Target
 
+_DECISIVE = {b"authorization", b"content-encoding", b"content-length", b"expect"}
+
 
 class Shared:
     """What all connections of one gateway share.
@@ -75,6 +77,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.core = shared.core
         self.reading_since = 0.0
         self.quiet_since = time.monotonic()
+        self._noted: dict[bytes, bytes] = {}
         self._hot: HotCall | None = None
         self._body_bytes = 0
         self._lingers = False
@@ -129,8 +132,18 @@ class GatewayProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._noted = {}
         self._body_bytes = 0
         self._hot = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note what decides about a call."""
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in _DECISIVE:
+            self._noted[name] = value
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         """Choose who answers."""
@@ -138,7 +151,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._ignores:
             return
         target = self.shared.paths.target(self.url)
-        length = self._content_length()
+        length = int(self._noted.get(b"content-length", 0))
         if target is not None:
             self._begin_hot(HotCall(self, target), self._refusal(target, length), length)
         elif length > self.core.settings.max_body_bytes:
@@ -257,24 +270,12 @@ class GatewayProtocol(HttpToolsProtocol):
             method = self.parser.get_method().decode("ascii")
             raise MethodNotAllowedError(method, target.path, "POST")
         self.core.turn_away_when_busy()
-        self.core.current().authorize(self._header(b"authorization"), target.model)
+        self.core.current().authorize(self._noted.get(b"authorization", b""), target.model)
         if length > self.core.settings.max_body_bytes:
             raise self._too_large()
-        encoding = self._header(b"content-encoding").strip()
+        encoding = self._noted.get(b"content-encoding", b"").strip()
         if encoding and encoding.lower() != b"identity":
             raise UnsupportedEncodingError(encoding.decode("latin-1"))
-
-    def _header(self, wanted: bytes) -> bytes:
-        for name, value in self.headers:
-            if name == wanted:
-                return value
-        return b""
-
-    def _content_length(self) -> int:
-        for name, value in self.headers:
-            if name == b"content-length":
-                return int(value)
-        return 0
 
     def _too_large(self) -> TooLargeError:
         limit = self.core.settings.max_body_bytes
