@@ -36,6 +36,16 @@ class SlowClientError(TiltyardError):
         )
 
 
+class HeadTooLargeError(TiltyardError):
+    """A request's target and headers are endless."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "head_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request's head is larger than {limit} bytes.", limit=limit)
+
+
 class UnsupportedEncodingError(TiltyardError):
     """The body is compressed."""
 

@@ -16,16 +16,16 @@ from tiltyard.errors import TiltyardError, TooLargeError
 from tiltyard.gateway.core import Core
 from tiltyard.gateway.errors import (
     BadRequestError,
+    HeadTooLargeError,
     MethodNotAllowedError,
     OipTooLargeError,
     SlowClientError,
     UnsupportedEncodingError,
 )
+from tiltyard.gateway.heads import MAX_HEAD_BYTES, Head, without_upgrade
 from tiltyard.gateway.hot_call import HotCall
 from tiltyard.gateway.http import Renderer
 from tiltyard.gateway.paths import Paths, Target
-
-_DECISIVE = {b"authorization", b"content-encoding", b"content-length", b"expect"}
 
 
 class Shared:
@@ -77,9 +77,11 @@ class GatewayProtocol(HttpToolsProtocol):
         self.core = shared.core
         self.reading_since = 0.0
         self.quiet_since = time.monotonic()
-        self._noted: dict[bytes, bytes] = {}
+        self._head = Head()
         self._hot: HotCall | None = None
         self._body_bytes = 0
+        self._in_head = False
+        self._head_bytes = 0
         self._lingers = False
         self._ignores = False
         self._answering: Any = None
@@ -100,14 +102,17 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is wrong HTTP is answered with 400 in its turn, and ends the connection."""
+        head = self._head
         while data and not self._lingers:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]  # an upgrade that is offered need not be taken
+                data = self._not_upgraded() + data[upgrade.args[0] :]
                 continue
             except httptools.HttpParserError as error:
                 self._refuse_now(BadRequestError(f"This is not valid HTTP/1.1: {error}."))
+            if self._in_head and self._head is head:
+                self._check_size_of_head(len(data))
             return
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # True keeps the transport
@@ -131,37 +136,42 @@ class GatewayProtocol(HttpToolsProtocol):
         self.reading_since = time.monotonic()
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
-        self._noted = {}
-        self._body_bytes = 0
+        self._head = Head()
+        self._in_head = True
+        self._head_bytes = self._body_bytes = 0
         self._hot = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note what decides about a call."""
         name = name.lower()
         self.headers.append((name, value))
-        if name in _DECISIVE:
-            self._noted[name] = value
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
+        self._head.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Choose who answers."""
-        self._ignores = self._lingers or self.transport.is_closing()
+        self._in_head = False
+        self._ignores = self._lingers or self.transport.is_closing() or self.parser.should_upgrade()
         if self._ignores:
             return
         target = self.shared.paths.target(self.url)
-        length = int(self._noted.get(b"content-length", 0))
-        if target is not None:
-            self._begin_hot(HotCall(self, target), self._refusal(target, length), length)
-        elif length > self.core.settings.max_body_bytes:
-            self._begin_hot(HotCall(self, None), self._too_large(), length)
+        unfit = self._head.flaw(self.url, self.parser.get_http_version())
+        if unfit is None and self._head.content_length > self.core.settings.max_body_bytes:
+            unfit = self._too_large()
+        if unfit is not None:
+            self.core.refuse(target.model if target else None, "http", unfit)
+            self._begin_hot(HotCall(self, target), unfit, early=True)
+        elif target is not None:
+            early = self._head.expects_continue
+            self._begin_hot(HotCall(self, target), self._refusal(target), early=early)
         else:
-            url, headers, expects = self.url, self.headers, self.expect_100_continue
-            super().on_message_begin()
-            self.url, self.expect_100_continue = url, expects
-            self.headers.extend(headers)
-            super().on_headers_complete()
+            self._begin_asgi()
+
+    def _begin_asgi(self) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, self._head.expects_continue
+        self.headers.extend(headers)
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Gather the body, up to what is allowed."""
@@ -186,6 +196,22 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             hot.complete()
 
+    def _not_upgraded(self) -> bytes:
+        """Return the request's head anew, for a new parser, without the offer to upgrade."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse_now(BadRequestError("This is no proxy."))
+            return b""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return without_upgrade(method, self.url, self.headers)
+
+    def _check_size_of_head(self, received: int) -> None:
+        """End a client whose head does not end; so many bytes more of it were received."""
+        self._head_bytes += received
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_now(HeadTooLargeError(MAX_HEAD_BYTES))
+
     # the pipeline
 
     def on_response_complete(self) -> None:
@@ -195,15 +221,15 @@ class GatewayProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._advance()
 
-    def _begin_hot(self, call: HotCall, refusal: TiltyardError | None, length: int) -> None:
+    def _begin_hot(self, call: HotCall, refusal: TiltyardError | None, *, early: bool) -> None:
         self._hot = call
         call.refusal = refusal
         call.is_head = self.parser.get_method() == b"HEAD"
         call.keep_alive = (
             self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         )
-        call.expects_continue = self.expect_100_continue
-        if refusal and (self.expect_100_continue or length > self.core.settings.max_body_bytes):
+        call.expects_continue = self._head.expects_continue
+        if refusal is not None and early:
             call.answer_early()
         self._enter(call)
 
@@ -256,24 +282,22 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # refusals
 
-    def _refusal(self, target: Target, length: int) -> TiltyardError | None:
+    def _refusal(self, target: Target) -> TiltyardError | None:
         """Return why a call is turned away before its body is read, if it is."""
         try:
-            self._check(target, length)
+            self._check(target)
         except TiltyardError as error:
             self.core.refuse(target.model, target.verb, error)
             return error
         return None
 
-    def _check(self, target: Target, length: int) -> None:
+    def _check(self, target: Target) -> None:
         if self.parser.get_method() != b"POST":
             method = self.parser.get_method().decode("ascii")
             raise MethodNotAllowedError(method, target.path, "POST")
         self.core.turn_away_when_busy()
-        self.core.current().authorize(self._noted.get(b"authorization", b""), target.model)
-        if length > self.core.settings.max_body_bytes:
-            raise self._too_large()
-        encoding = self._noted.get(b"content-encoding", b"").strip()
+        self.core.current().authorize(self._head.fields.get(b"authorization", b""), target.model)
+        encoding = self._head.fields.get(b"content-encoding", b"").strip()
         if encoding and encoding.lower() != b"identity":
             raise UnsupportedEncodingError(encoding.decode("latin-1"))
 

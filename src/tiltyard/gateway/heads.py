@@ -1,0 +1,72 @@
+"""The head of a request: what of it decides about a call, and what makes it unacceptable."""
+
+from tiltyard.errors import TiltyardError
+from tiltyard.gateway.errors import BadRequestError, HeadTooLargeError
+
+MAX_HEAD_BYTES = 65_536
+
+_DECISIVE = frozenset(
+    {b"authorization", b"content-encoding", b"content-length", b"expect", b"host"}
+)
+
+
+class Head:
+    """Gathers header fields as they are parsed.
+
+    Attributes:
+        fields: the decisive ones, by their names in lower case.
+        size: bytes of all names and values.
+        twice: a decisive field that was given twice.
+    """
+
+    __slots__ = ("fields", "size", "twice")
+
+    def __init__(self) -> None:
+        self.fields: dict[bytes, bytes] = {}
+        self.size = 0
+        self.twice = b""
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Take a field; the name is in lower case."""
+        self.size += len(name) + len(value)
+        if name in _DECISIVE:
+            if name in self.fields:
+                self.twice = name
+            self.fields[name] = value
+
+    @property
+    def content_length(self) -> int:
+        """Length of the body; 0 when it is not told."""
+        return int(self.fields.get(b"content-length", 0))
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for ``100 Continue``."""
+        return self.fields.get(b"expect", b"").lower() == b"100-continue"
+
+    def flaw(self, url: bytes, http_version: str) -> TiltyardError | None:
+        """Return why no request with this head is taken, if there is a reason."""
+        if self.size + len(url) > MAX_HEAD_BYTES:
+            return HeadTooLargeError(MAX_HEAD_BYTES)
+        if self.twice:
+            return BadRequestError(f"The header {self.twice.decode()!r} is given twice.")
+        if b"host" not in self.fields and http_version == "1.1":
+            return BadRequestError("HTTP/1.1 needs a Host header.")
+        return None
+
+
+def without_upgrade(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return a head again without its offer to upgrade, which nobody has to accept.
+
+    The parser takes what follows such a head for another protocol, though it is the body: Java's
+    client offers HTTP/2 like that with its first request.
+    """
+    lines = [b"%s %s HTTP/1.1" % (method, url)]
+    for name, value in headers:
+        if name == b"connection":
+            value = b", ".join(  # noqa: PLW2901  only this one changes
+                [t.strip() for t in value.split(b",") if t.strip().lower() != b"upgrade"]
+            )
+        if name != b"upgrade":
+            lines.append(b"%s: %s" % (name, value))
+    return b"\r\n".join([*lines, b"", b""])
