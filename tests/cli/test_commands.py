@@ -71,6 +71,17 @@ def test_wrong_usage_exits_2(words: list[str]) -> None:
     assert result.stderr
 
 
+def test_a_mistyped_parameter_exits_2_at_once(
+    settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a run is queued, and with the names that there are."""
+    monkeypatch.setenv("TILTYARD_PIPELINES__PATH", str(Path(__file__).parents[2] / "pipelines"))
+    result = RUNNER.invoke(app, ["run", "train", "bikeshare", "-p", "n_trees=5"])
+    assert result.exit_code == 2
+    assert "n_trees" in result.stderr
+    assert "n_estimators" in result.stderr
+
+
 def test_control_away_exits_5(settings: Path) -> None:
     """A scheduler can tell it from a failure."""
     assert RUNNER.invoke(app, ["init"]).exit_code == 0

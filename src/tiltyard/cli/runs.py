@@ -205,8 +205,10 @@ def request_run(*, wait: bool, log: bool, json: bool, **request: Any) -> None:
     from tiltyard.cli.following import follow_run
     from tiltyard.training.follow import exit_code
 
+    asked = _request(request)
+    _check_here(asked)
     with control() as client:
-        run = client.request_run(_request(request))
+        run = client.request_run(asked)
         if wait:
             run = follow_run(client, run, log=log, quiet=json)
     if json:
@@ -215,6 +217,17 @@ def request_run(*, wait: bool, log: bool, json: bool, **request: Any) -> None:
         _tell(run, wait=wait)
     if wait and (code := exit_code(run)):
         raise typer.Exit(code)
+
+
+def _check_here(request: "RunRequest") -> None:
+    # A mistyped parameter is told at once where the pipeline is at hand; the runner checks it
+    # in any case.
+    from tiltyard.settings import load_settings
+    from tiltyard.training.plans import check_request
+
+    pipelines = load_settings().pipelines.path
+    if (pipelines / request.pipeline).is_dir():
+        check_request(pipelines, request)
 
 
 def _request(fields: dict[str, Any]) -> "RunRequest":
