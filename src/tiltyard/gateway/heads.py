@@ -5,6 +5,7 @@ from tiltyard.gateway.errors import BadRequestError, HeadTooLargeError
 
 MAX_HEAD_BYTES = 65_536
 
+_FIELD_OVERHEAD = len(b": \r\n")
 _DECISIVE = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"expect", b"host"}
 )
@@ -15,7 +16,7 @@ class Head:
 
     Attributes:
         fields: the decisive ones, by their names in lower case.
-        size: bytes of all names and values.
+        size: bytes of all fields.
         twice: a decisive field that was given twice.
     """
 
@@ -28,7 +29,7 @@ class Head:
 
     def add(self, name: bytes, value: bytes) -> None:
         """Take a field; the name is in lower case."""
-        self.size += len(name) + len(value)
+        self.size += len(name) + len(value) + _FIELD_OVERHEAD
         if name in _DECISIVE:
             if name in self.fields:
                 self.twice = name
