@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from loop.yard import Load, Yard, wait_for
-from support.raw import Key, Raw, key_of, read
+from support.raw import Key, Raw, followed, key_of, read
 from support.recompute import Edges, check_summaries
 from support.yard import MODEL, TARGET, Versions
 
@@ -25,7 +25,7 @@ def settle(yard: Yard, load: Load) -> Raw:
     """Wait until relay, followers and summaries have caught up; return the store's rows."""
     store = yard.home / "store.db"
     wait_for(partial(relayed, yard, load), SETTLE_S, "relayed")
-    wait_for(lambda: _followed(read(store, MODEL)), SETTLE_S, "followed")
+    wait_for(partial(followed, store, MODEL, FOLLOWED), SETTLE_S, "followed")
     wait_for(partial(_summarised, yard), SETTLE_S, "summarised")
     return read(store, MODEL)
 
@@ -41,10 +41,6 @@ def relayed(yard: Yard, load: Load) -> bool:
         if confirmed < durable or durable < newest[1]:
             return False
     return True
-
-
-def _followed(raw: Raw) -> bool:
-    return all(raw.cursors.get(version) == raw.watermarks for version in FOLLOWED)
 
 
 def _summarised(yard: Yard) -> bool:

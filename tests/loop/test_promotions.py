@@ -59,7 +59,7 @@ def test_promotions_under_load(
     """Three versions take turns; every call is answered, by who is champion then."""
     rng = random.Random(5)
     load = Load(yard, MODEL, token, tmp_path, "--seed", "promotions", "--plain")
-    wait_for(lambda: len(load.acknowledged()) > 100, 60, "answers")
+    wait_for(lambda: load.answers() > 100, 60, "answers")
     with yard.client() as client:
         changes = [Change(client.model(MODEL).champion or 0, 0.0, 0.0)]
         for _ in range(ALL_PROMOTIONS if long_rounds else PROMOTIONS):

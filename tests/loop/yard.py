@@ -147,6 +147,11 @@ class Load:
         """Return ``[id, version, value, row, begun, ended]`` of each answered row."""
         return self._lines("acknowledged")
 
+    def answers(self) -> int:
+        """Return how many rows were answered so far."""
+        path = self.folder / "acknowledged.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
     def actuals(self) -> list[list[Any]]:
         """Return ``[id, value]`` of each accepted actual."""
         return self._lines("actuals")

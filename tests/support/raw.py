@@ -7,6 +7,7 @@ agree with itself.
 import base64
 import sqlite3
 import struct
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +60,16 @@ def read(store: Path, model: str) -> Raw:
             _minutes(connection, number),
             _rollups(connection, number),
         )
+
+
+def followed(store: Path, model: str, versions: Iterable[int]) -> bool:
+    """Whether these versions' cursors stand at the watermarks."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        query = "SELECT coalesce(max(id), 0) FROM model WHERE name = ?"
+        (number,) = connection.execute(query, (model,)).fetchone()
+        cursors = _cursors(connection, number)
+        marks = dict(connection.execute("SELECT number, watermark FROM gateway"))
+    return all(cursors.get(version) == marks for version in versions)
 
 
 def key_of(prediction_id: str) -> Key:

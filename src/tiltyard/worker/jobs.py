@@ -16,6 +16,9 @@ LONGEST_BACK_OFF_S = 5.0
 RENEWALS = 3
 """A lease is renewed when a third of its time is over."""
 
+ASK_AGAIN_S = 1.0
+"""Pause before a lease that another holds is asked for again."""
+
 
 class Pace(msgspec.Struct, frozen=True):
     """How a task spends its time, in seconds.
@@ -87,7 +90,7 @@ class TaskThread(threading.Thread):
         """Take a turn; return how many seconds to pause."""
         try:
             if not self._hold_lease():
-                return self._pace.lease / RENEWALS
+                return min(self._pace.lease / RENEWALS, ASK_AGAIN_S)
             assert self._lease is not None  # noqa: S101  tells the type checker
             more = self.job.turn(self._lease)
         except Exception as error:  # a task must never end silently
