@@ -1,5 +1,6 @@
 """A small model and its versions, for tests of the worker and of the whole."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -122,6 +123,11 @@ class ScorerProcess:
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
+
+    def freeze(self) -> None:
+        """Stop it without ending it; only a kill ends that."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """Kill it."""

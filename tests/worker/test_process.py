@@ -45,6 +45,7 @@ class Place:
         self._stack = ExitStack()
         self._url = ""
         self.client: ControlClient | None = None
+        self.scorers: list[ScorerProcess] = []
 
     def open(self, versions: Versions) -> None:
         """Serve control, deploy versions 1 and 3, start their scorers."""
@@ -72,6 +73,7 @@ class Place:
         socket.parent.mkdir(parents=True)
         scorer = ScorerProcess(versions.folder(version), socket, number)
         scorer.start()
+        self.scorers.append(scorer)
         self._stack.callback(scorer.kill)
 
     def tasks(self) -> dict[str, Any]:
@@ -173,6 +175,19 @@ def test_control_being_away_stops_neither_relay_nor_followers(place: Place) -> N
     place.fill()
     wait_for(lambda: place.scored() == ROWS, PATIENCE_S)
     assert end(worker) < 3
+
+
+def test_a_frozen_scorer_does_not_hold_the_end_up(place: Place) -> None:
+    """A follower that waits for an answer delays neither the relay nor the worker's end."""
+    worker = place.worker()
+    place.fill(10)
+    wait_for(lambda: place.scored() == 10, PATIENCE_S)
+    place.scorers[1].freeze()
+    place.fill(10)
+    wait_for(lambda: len(place.raw().predictions) == 20, PATIENCE_S)
+    time.sleep(1)
+    assert end(worker) < 3
+    assert place.scored() == 10
 
 
 def test_workers_killed_in_turn_do_everything_once(place: Place) -> None:
