@@ -37,13 +37,17 @@ class SlowClientError(TiltyardError):
 
 
 class HeadTooLargeError(TiltyardError):
-    """A request's target and headers are endless."""
+    """A request's target and headers are endless, or what is around its chunks."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     code = "head_too_large"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The request's head is larger than {limit} bytes.", limit=limit)
+        super().__init__(
+            f"There are more than {limit} bytes around the body: send a shorter head, or larger "
+            "chunks.",
+            limit=limit,
+        )
 
 
 class UnsupportedEncodingError(TiltyardError):

@@ -5,6 +5,9 @@ from tiltyard.gateway.errors import BadRequestError, HeadTooLargeError
 
 MAX_HEAD_BYTES = 65_536
 
+MAX_CHUNKING_BYTES = 1_048_576
+"""Of the sizes, extensions and trailers around a body that comes in chunks."""
+
 _FIELD_OVERHEAD = len(b": \r\n")
 _DECISIVE = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"expect", b"host"}

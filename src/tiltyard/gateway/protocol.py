@@ -22,7 +22,7 @@ from tiltyard.gateway.errors import (
     SlowClientError,
     UnsupportedEncodingError,
 )
-from tiltyard.gateway.heads import MAX_HEAD_BYTES, Head, without_upgrade
+from tiltyard.gateway.heads import MAX_CHUNKING_BYTES, MAX_HEAD_BYTES, Head, without_upgrade
 from tiltyard.gateway.hot_call import HotCall
 from tiltyard.gateway.http import Renderer
 from tiltyard.gateway.paths import Paths, Target
@@ -81,7 +81,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._hot: HotCall | None = None
         self._body_bytes = 0
         self._in_head = False
-        self._head_bytes = 0
+        self._framing_bytes = 0
+        self._stalled_since = 0.0
+        self._half_closed = False
         self._lingers = False
         self._ignores = False
         self._answering: Any = None
@@ -102,7 +104,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is wrong HTTP is answered with 400 in its turn, and ends the connection."""
-        head = self._head
+        head, body_bytes = self._head, self._body_bytes
         while data and not self._lingers:
             try:
                 self.parser.feed_data(data)
@@ -111,18 +113,26 @@ class GatewayProtocol(HttpToolsProtocol):
                 continue
             except httptools.HttpParserError as error:
                 self._refuse_now(BadRequestError(f"This is not valid HTTP/1.1: {error}."))
-            if self._in_head and self._head is head:
-                self._check_size_of_head(len(data))
+            if self._head is head:
+                self._count_framing(len(data) + body_bytes - self._body_bytes)
             return
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # True keeps the transport
         """Still answer a client that has shut down its sending side."""
-        if self._lingers or self.cycle is None or self.cycle.response_complete:
+        self._half_closed = True
+        if self._lingers:
             return None
-        if self.cycle.more_body:
+        if self.reading_since:
+            self._refuse_now(BadRequestError("The connection ended within a request."))
+        if self.cycle is None or self.cycle.response_complete:
             return None
         self.cycle.keep_alive = False
         return True
+
+    def pause_writing(self) -> None:
+        """Note since when the client does not read its answers."""
+        super().pause_writing()
+        self._stalled_since = time.monotonic()
 
     def resume_writing(self) -> None:
         """Go on with pipelined requests once the client reads its answers."""
@@ -138,11 +148,13 @@ class GatewayProtocol(HttpToolsProtocol):
         self.headers = []
         self._head = Head()
         self._in_head = True
-        self._head_bytes = self._body_bytes = 0
+        self._framing_bytes = self._body_bytes = 0
         self._hot = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note what decides about a call."""
+        """Note what decides about a call; what comes behind a body decides nothing."""
+        if not self._in_head:
+            return
         name = name.lower()
         self.headers.append((name, value))
         self._head.add(name, value)
@@ -206,11 +218,12 @@ class GatewayProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return without_upgrade(method, self.url, self.headers)
 
-    def _check_size_of_head(self, received: int) -> None:
-        """End a client whose head does not end; so many bytes more of it were received."""
-        self._head_bytes += received
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse_now(HeadTooLargeError(MAX_HEAD_BYTES))
+    def _count_framing(self, size: int) -> None:
+        """End a client whose head does not end, or what is around the parts of its body."""
+        self._framing_bytes += size
+        limit = MAX_HEAD_BYTES if self._in_head else MAX_CHUNKING_BYTES
+        if self._framing_bytes > limit and not self._lingers:
+            self._refuse_now(HeadTooLargeError(limit))
 
     # the pipeline
 
@@ -236,7 +249,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _enter(self, call: HotCall) -> None:
         """Let a call have its turn, or wait for it."""
         self.cycle = call
-        if self._all_answered():
+        if self._all_answered() and not self.flow.write_paused:
             self._answering = call
             call.take_turn()
         else:
@@ -353,6 +366,9 @@ class GatewayProtocol(HttpToolsProtocol):
         """
         self._lingers = True
         self.pipeline.clear()
+        if self._half_closed:
+            self.transport.close()
+            return
         self.reading_since = time.monotonic()
         self.flow.resume_reading()
         if self.transport.can_write_eof() and not self.transport.is_closing():
@@ -361,7 +377,9 @@ class GatewayProtocol(HttpToolsProtocol):
     def check_time(self, now: float) -> None:
         """End the connection if the client is too slow, or silent for too long."""
         settings = self.core.settings
-        if self.reading_since:
+        if self.flow.write_paused and now - self._stalled_since > settings.idle_timeout_s:
+            self._end()
+        elif self.reading_since:
             late = now - self.reading_since > settings.header_timeout_s
             if late and not self.flow.read_paused:
                 self._too_slow()

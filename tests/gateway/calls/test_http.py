@@ -118,10 +118,11 @@ def test_a_half_closed_client_gets_its_answer(client: Client) -> None:
     assert client.ended()
 
 
-def test_half_a_request_of_a_half_closed_client_is_dropped(client: Client) -> None:
+def test_half_a_request_of_a_half_closed_client_is_400(client: Client) -> None:
     """It will never be whole."""
     client.send(GOOD[:-3])
     client.socket.shutdown(socket.SHUT_WR)
+    assert client.answer()[1]["error"]["message"] == "The connection ended within a request."
     assert client.ended()
 
 
