@@ -1,24 +1,12 @@
 """One version, its scorer and a gateway that most tests share."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from support import typed
 from support.gateway import Gateway, Scorer, running, socket_path
-from tiltyard.types.registry import VersionManifest
-from tiltyard.types.routes import RouteTable
-
-
-class Served(NamedTuple):
-    """A version behind a running scorer."""
-
-    manifest: VersionManifest
-    folder: Path
-    scorer: Scorer
-    table: RouteTable
+from support.typed import Served
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from support.gateway import make_table, model_route
+from support.gateway import Scorer, make_table, model_route
 from tiltyard.packaging.build import build_version
 from tiltyard.packaging.options import Options
 from tiltyard.types.registry import VersionManifest
@@ -37,6 +37,15 @@ EXTRA = (
 """Columns of the call schema that the version does not use."""
 
 
+class Served(NamedTuple):
+    """A version behind a running scorer."""
+
+    manifest: VersionManifest
+    folder: Path
+    scorer: Scorer
+    table: RouteTable
+
+
 def frame(rows: int = 240, seed: int = 5) -> pd.DataFrame:
     """Return columns of the types that an estimator uses, and the target ``speed``."""
     random = np.random.default_rng(seed)
@@ -49,7 +58,7 @@ def frame(rows: int = 240, seed: int = 5) -> pd.DataFrame:
             "gap": np.where(random.random(rows) < 0.2, np.nan, size),
             WEIRD: random.normal(0, 1, rows),
             "color": random.choice(COLORS, rows),
-            "shape": random.choice(["round", "flat", None], rows),
+            "shape": random.choice(np.array(["round", "flat", None]), rows),
             "finish": random.choice(["matt", "shiny"], rows),
             "speed": 3 * size + random.normal(0, 0.1, rows),
         }
