@@ -2,7 +2,7 @@
 
 ``python load.py URL MODEL FOLDER`` with the token in ``APPLICATION_TOKEN``. Each connection is
 a thread that calls at its share of the rate and, for some of its predictions, sends the actual
-a little later. Ends at SIGTERM. Writes into FOLDER, line by line:
+a little later. Ends at SIGTERM, with its parent, or after ``--seconds``. Writes into FOLDER, line by line:
 
 - ``acknowledged.jsonl``: ``[id, version, value, row, begun, ended]``, clock ``CLOCK_MONOTONIC``
 - ``actuals.jsonl``: ``[id, value]`` of the actuals that were accepted
@@ -129,7 +129,7 @@ def make_row(rng: random.Random, *, plain: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run all connections until SIGTERM."""
+    """Run all connections until SIGTERM, the parent's end or the time's."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("model")
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=240.0)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--actuals", type=float, default=0.3)
+    parser.add_argument("--seconds", type=float, default=1800.0)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--plain", action="store_true", help="rows that every version takes")
     arguments = parser.parse_args()
@@ -148,7 +149,8 @@ def main() -> None:
         caller.start()
     stop = [False]
     signal.signal(signal.SIGTERM, lambda *_: stop.__setitem__(0, True))
-    while not stop[0]:
+    parent, end = os.getppid(), monotonic() + arguments.seconds
+    while not stop[0] and os.getppid() == parent and monotonic() < end:
         sleep(0.05)
     ending.set()
     for caller in callers:
