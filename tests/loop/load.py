@@ -2,7 +2,8 @@
 
 ``python load.py URL MODEL FOLDER`` with the token in ``APPLICATION_TOKEN``. Each connection is
 a thread that calls at its share of the rate and, for some of its predictions, sends the actual
-a little later. Ends at SIGTERM, with its parent, or after ``--seconds``. Writes into FOLDER, line by line:
+a little later. Ends at SIGTERM, with its parent, or after ``--seconds``.
+Writes into FOLDER, line by line:
 
 - ``acknowledged.jsonl``: ``[id, version, value, row, begun, ended]``, clock ``CLOCK_MONOTONIC``
 - ``actuals.jsonl``: ``[id, value]`` of the actuals that were accepted
