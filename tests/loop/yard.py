@@ -21,6 +21,9 @@ READY_S = 120.0
 
 PIECES = ("gateway", "scorer", "worker", "control", "runner")
 
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", sys.executable)
+"""Runs Python so that it is ended when a test run is killed; of util-linux."""
+
 
 class Yard:
     """Starts, finds and kills the processes of one home folder.
@@ -50,7 +53,7 @@ class Yard:
     def start(self) -> None:
         """Start `tiltyard up` and wait until it is ready."""
         ready = self.folder / "ready"
-        command = [sys.executable, "-m", "tiltyard.cli", "up", "--ready-file", str(ready)]
+        command = [*DIES_WITH_US, "-m", "tiltyard.cli", "up", "--ready-file", str(ready)]
         with (self.folder / "up.out").open("ab") as out:
             self._up = subprocess.Popen(
                 command,
@@ -134,7 +137,7 @@ class Load:
         self.folder = folder
         script = str(HERE / "load.py")
         self._process = subprocess.Popen(
-            [sys.executable, script, yard.gateway_url, model, str(folder), *map(str, options)],
+            [*DIES_WITH_US, script, yard.gateway_url, model, str(folder), *map(str, options)],
             env={**os.environ, "APPLICATION_TOKEN": token},
         )
 
