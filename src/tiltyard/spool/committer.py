@@ -1,6 +1,5 @@
 """What the writer thread does with a drained queue: write, sync, publish; roll and clean."""
 
-import errno
 import logging
 import os
 import time
@@ -10,13 +9,11 @@ from pathlib import Path
 import msgspec
 
 from tiltyard.errors import TiltyardError, UnavailableError
-from tiltyard.spool.disk import Disk
+from tiltyard.spool.disk import FULL, Disk
 from tiltyard.spool.marks import DurableMark, read_confirmed
 from tiltyard.spool.segments import Cleaner, segment_path
 
 logger = logging.getLogger(__name__)
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -67,7 +64,7 @@ class Committer:
         self._cleaned_at = 0.0
         self._fd: int | None = None
         self._path: Path | None = None
-        self._length = 0
+        self._length = self._pending = 0
         self.durable_seq = last_seq
         self.disk_full = False
 
@@ -76,7 +73,7 @@ class Committer:
         try:
             self._write(groups)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
             return self._refuse(error)
         self._disk.sync(self._open())
@@ -90,10 +87,10 @@ class Committer:
         if self._fd is None:
             self._create(segment_path(self._folder, groups[0].first_seq))
         data = b"".join([group.frames for group in groups])
+        self._pending = len(data)
         rest = memoryview(data)
         while rest:
             rest = rest[self._disk.write(self._open(), rest) :]
-        self._pending = len(data)
 
     def _create(self, path: Path) -> None:
         self._fd = self._disk.create(path)
@@ -110,8 +107,11 @@ class Committer:
         self.durable_seq = last_seq
         self._mark.put(last_seq)
         if self.disk_full:
-            self.disk_full = False
-            logger.info("the spool's disk has space again: answering")
+            self._note_space()
+
+    def _note_space(self) -> None:
+        self.disk_full = False
+        logger.info("the spool's disk has space again: answering")
 
     def _refuse(self, error: OSError) -> TiltyardError:
         if self._fd is not None:
@@ -126,12 +126,17 @@ class Committer:
         )
 
     def clean(self, every_s: float) -> None:
-        """Remove segments that were confirmed long enough ago, now and then."""
+        """Remove segments that were confirmed long enough ago, and look for space, now and then.
+
+        Nobody may call while the disk is full, so that no write tells that there is space.
+        """
         now = time.monotonic()
         if now - self._cleaned_at >= every_s:
             self._cleaned_at = now
             confirmed = read_confirmed(self._folder)
             self._cleaner.clean(confirmed, self.durable_seq, self._path)
+            if self.disk_full and self._disk.free(self._folder) > self._pending:
+                self._note_space()
 
     def close(self) -> None:
         """Close the files."""

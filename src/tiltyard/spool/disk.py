@@ -3,8 +3,12 @@
 A test puts a disk here that records the order of calls or loses what was not synced.
 """
 
+import errno
 import os
 from pathlib import Path
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What the operating system answers when there is no space."""
 
 
 class Disk:
@@ -26,6 +30,11 @@ class Disk:
     def truncate(self, fd: int, length: int) -> None:
         """Cut the file."""
         os.ftruncate(fd, length)
+
+    def free(self, folder: Path) -> int:
+        """Return how many bytes can still be written."""
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize
 
     def close(self, fd: int) -> None:
         """Close the descriptor."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tiltyard.errors import IntegrityError
-from tiltyard.spool.disk import Disk
+from tiltyard.spool.disk import FULL, Disk
 
 _MARK = struct.Struct("<QQ")
 _MASK = 2**64 - 1
@@ -35,6 +35,7 @@ def open_spool(folder: Path) -> SpoolInfo:
     if info is None:
         info = SpoolInfo(spool=uuid.uuid4().hex)
         write_info(folder, info, Disk())
+        write_confirmed(folder, 0)
     return info
 
 
@@ -96,7 +97,18 @@ def read_confirmed(folder: Path) -> int:
 
 
 def write_confirmed(folder: Path, seq: int) -> None:
-    """Replace the mark by rename. It may be lost: then records are only sent again."""
-    new = folder / ".confirmed.new"
-    new.write_text(f"{seq}\n")
-    new.replace(folder / "confirmed")
+    """Replace the mark. It may be lost: then records are only sent again.
+
+    On a full disk it is overwritten in place, in the same length: segments are removed, and so
+    there is space again, only after they are confirmed.
+    """
+    text = f"{seq:020d}\n"
+    path, new = folder / "confirmed", folder / ".confirmed.new"
+    try:
+        new.write_text(text)
+        new.replace(path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with path.open("r+") as file:
+            file.write(text)
