@@ -11,6 +11,7 @@ import uvicorn
 
 from tiltyard.errors import ConflictError, TiltyardError
 from tiltyard.gateway.app import make_app
+from tiltyard.gateway.protocol import GatewayProtocol
 from tiltyard.gateway.service import Service
 from tiltyard.settings import Settings, load_settings
 
@@ -41,7 +42,7 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     service = Service(settings, settings.client.gateway_url or f"http://{host}:{port}")
 
     def protocol(**arguments: Any) -> Any:
-        return service.shared.protocol(**arguments)
+        return GatewayProtocol(service.shared, **arguments)
 
     config = uvicorn.Config(
         make_app(service),

@@ -1,7 +1,13 @@
 """The head of a request: what of it decides about a call, and what makes it unacceptable."""
 
-from tiltyard.errors import TiltyardError
-from tiltyard.gateway.errors import BadRequestError, HeadTooLargeError
+from tiltyard.errors import TiltyardError, TooLargeError
+from tiltyard.gateway.errors import (
+    BadRequestError,
+    HeadTooLargeError,
+    MethodNotAllowedError,
+    OipTooLargeError,
+    UnsupportedEncodingError,
+)
 
 MAX_HEAD_BYTES = 65_536
 
@@ -48,7 +54,7 @@ class Head:
         """Whether the client waits for ``100 Continue``."""
         return self.fields.get(b"expect", b"").lower() == b"100-continue"
 
-    def flaw(self, url: bytes, http_version: str) -> TiltyardError | None:
+    def flaw(self, url: bytes, http_version: str, max_body_bytes: int) -> TiltyardError | None:
         """Return why no request with this head is taken, if there is a reason."""
         if self.size + len(url) > MAX_HEAD_BYTES:
             return HeadTooLargeError(MAX_HEAD_BYTES)
@@ -56,7 +62,26 @@ class Head:
             return BadRequestError(f"The header {self.twice.decode()!r} is given twice.")
         if b"host" not in self.fields and http_version == "1.1":
             return BadRequestError("HTTP/1.1 needs a Host header.")
+        return too_large(url, max_body_bytes) if self.content_length > max_body_bytes else None
+
+    def not_a_call(self, method: bytes, path: str) -> TiltyardError | None:
+        """Return why a request to a call's path is no call, if there is a reason."""
+        if method != b"POST":
+            return MethodNotAllowedError(method.decode("ascii"), path, "POST")
+        encoding = self.fields.get(b"content-encoding", b"identity").strip()
+        if encoding.lower() != b"identity":
+            return UnsupportedEncodingError(encoding.decode("latin-1"))
         return None
+
+
+def too_large(url: bytes, limit: int) -> TooLargeError:
+    """Return the refusal of a body, in the shape that this path's clients understand."""
+    kind = OipTooLargeError if url.startswith(b"/v2/") else TooLargeError
+    return kind(
+        f"The body is larger than {limit} bytes: split its rows over several calls.",
+        reason="too_many_bytes",
+        limit=limit,
+    )
 
 
 def without_upgrade(method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:

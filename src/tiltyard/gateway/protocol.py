@@ -13,44 +13,22 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from tiltyard.errors import TiltyardError, TooLargeError
-from tiltyard.gateway.core import Core
 from tiltyard.gateway.errors import (
     BadRequestError,
     HeadTooLargeError,
-    MethodNotAllowedError,
-    OipTooLargeError,
     SlowClientError,
-    UnsupportedEncodingError,
 )
-from tiltyard.gateway.heads import MAX_CHUNKING_BYTES, MAX_HEAD_BYTES, Head, without_upgrade
+from tiltyard.gateway.heads import (
+    MAX_CHUNKING_BYTES,
+    MAX_HEAD_BYTES,
+    Head,
+    too_large,
+    without_upgrade,
+)
 from tiltyard.gateway.hot_call import HotCall
-from tiltyard.gateway.http import Renderer
-from tiltyard.gateway.paths import Paths, Target
-
-
-class Shared:
-    """What all connections of one gateway share.
-
-    Attributes:
-        core: answers the calls.
-        connections: that are open.
-    """
-
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self.paths = Paths()
-        self.renderer = Renderer()
-        self.connections: set[GatewayProtocol] = set()
-
-    def protocol(self, **arguments: Any) -> "GatewayProtocol":
-        """Make the protocol of a new connection, as uvicorn asks for it."""
-        return GatewayProtocol(self, **arguments)
-
-    def sweep(self) -> None:
-        """End connections that are idle or slow for too long."""
-        now = time.monotonic()
-        for connection in list(self.connections):
-            connection.check_time(now)
+from tiltyard.gateway.paths import Target
+from tiltyard.gateway.recall import Recalled
+from tiltyard.gateway.shared import Shared
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -79,6 +57,8 @@ class GatewayProtocol(HttpToolsProtocol):
         self.quiet_since = time.monotonic()
         self._head = Head()
         self._hot: HotCall | None = None
+        self._messages = 0
+        self._memorable: Recalled | None = None
         self._body_bytes = 0
         self._in_head = False
         self._framing_bytes = 0
@@ -104,7 +84,11 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is wrong HTTP is answered with 400 in its turn, and ends the connection."""
-        head, body_bytes = self._head, self._body_bytes
+        at_start = not self.reading_since and self._may_answer_now()
+        if at_start and (found := self.shared.heads.find(data)) is not None:
+            self._begin_recalled(*found)
+            return
+        head, body_bytes, messages = self._head, self._body_bytes, self._messages
         while data and not self._lingers:
             try:
                 self.parser.feed_data(data)
@@ -115,6 +99,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse_now(BadRequestError(f"This is not valid HTTP/1.1: {error}."))
             if self._head is head:
                 self._count_framing(len(data) + body_bytes - self._body_bytes)
+            if at_start and self._messages == messages + 1 and self._memorable is not None:
+                self.shared.heads.remember(data, self._memorable)
             return
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # True keeps the transport
@@ -146,6 +132,8 @@ class GatewayProtocol(HttpToolsProtocol):
         self.reading_since = time.monotonic()
         self.url = b""
         self.headers = []
+        self._messages += 1
+        self._memorable = None
         self._head = Head()
         self._in_head = True
         self._framing_bytes = self._body_bytes = 0
@@ -166,17 +154,37 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._ignores:
             return
         target = self.shared.paths.target(self.url)
-        unfit = self._head.flaw(self.url, self.parser.get_http_version())
-        if unfit is None and self._head.content_length > self.core.settings.max_body_bytes:
-            unfit = self._too_large()
+        version, limit = self.parser.get_http_version(), self.core.settings.max_body_bytes
+        unfit = self._head.flaw(self.url, version, limit)
         if unfit is not None:
             self.core.refuse(target.model if target else None, "http", unfit)
             self._begin_hot(HotCall(self, target), unfit, early=True)
         elif target is not None:
-            early = self._head.expects_continue
-            self._begin_hot(HotCall(self, target), self._refusal(target), early=early)
+            self._begin_call(target)
         else:
             self._begin_asgi()
+
+    def _begin_call(self, target: Target) -> None:
+        fields, early = self._head.fields, self._head.expects_continue
+        authorization = fields.get(b"authorization", b"")
+        refusal = self._head.not_a_call(self.parser.get_method(), target.path)
+        if refusal is not None:
+            self.core.refuse(target.model, target.verb, refusal)
+        else:
+            refusal = self._refusal(target, authorization)
+        call = HotCall(self, target)
+        self._begin_hot(call, refusal, early=early)
+        if refusal is None and call.keep_alive and b"content-length" in fields and not early:
+            self._memorable = Recalled(target, authorization, self._head.content_length)
+
+    def _begin_recalled(self, recalled: Recalled, body: bytes) -> None:
+        """Begin a whole call whose head was parsed before."""
+        call = HotCall(self, recalled.target)
+        call.keep_alive = True
+        call.refusal = self._refusal(recalled.target, recalled.authorization)
+        call.add(body)
+        call.complete()
+        self._enter(call)
 
     def _begin_asgi(self) -> None:
         url, headers = self.url, self.headers
@@ -249,12 +257,15 @@ class GatewayProtocol(HttpToolsProtocol):
     def _enter(self, call: HotCall) -> None:
         """Let a call have its turn, or wait for it."""
         self.cycle = call
-        if self._all_answered() and not self.flow.write_paused:
+        if self._may_answer_now():
             self._answering = call
             call.take_turn()
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((call, None))
+
+    def _may_answer_now(self) -> bool:
+        return self._all_answered() and not self.flow.write_paused
 
     def _all_answered(self) -> bool:
         return not self.pipeline and (self._answering is None or self._answering.response_complete)
@@ -295,33 +306,18 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # refusals
 
-    def _refusal(self, target: Target) -> TiltyardError | None:
+    def _refusal(self, target: Target, authorization: bytes) -> TiltyardError | None:
         """Return why a call is turned away before its body is read, if it is."""
         try:
-            self._check(target)
+            self.core.turn_away_when_busy()
+            self.core.current().authorize(authorization, target.model)
         except TiltyardError as error:
             self.core.refuse(target.model, target.verb, error)
             return error
         return None
 
-    def _check(self, target: Target) -> None:
-        if self.parser.get_method() != b"POST":
-            method = self.parser.get_method().decode("ascii")
-            raise MethodNotAllowedError(method, target.path, "POST")
-        self.core.turn_away_when_busy()
-        self.core.current().authorize(self._head.fields.get(b"authorization", b""), target.model)
-        encoding = self._head.fields.get(b"content-encoding", b"").strip()
-        if encoding and encoding.lower() != b"identity":
-            raise UnsupportedEncodingError(encoding.decode("latin-1"))
-
     def _too_large(self) -> TooLargeError:
-        limit = self.core.settings.max_body_bytes
-        kind = OipTooLargeError if self.url.startswith(b"/v2/") else TooLargeError
-        return kind(
-            f"The body is larger than {limit} bytes: split its rows over several calls.",
-            reason="too_many_bytes",
-            limit=limit,
-        )
+        return too_large(self.url, self.core.settings.max_body_bytes)
 
     def _body_too_large(self) -> None:
         """Answer 413 although the body, which has no length, goes on."""

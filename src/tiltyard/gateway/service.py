@@ -9,8 +9,8 @@ from tiltyard.client.control import ControlClient
 from tiltyard.errors import ConflictError
 from tiltyard.gateway.core import Core
 from tiltyard.gateway.follower import Follower
-from tiltyard.gateway.protocol import Shared
 from tiltyard.gateway.saved import SavedRoutes, load_routes, longest, save_routes
+from tiltyard.gateway.shared import Shared
 from tiltyard.gateway.table import Routes, compile_routes
 from tiltyard.settings import Settings
 from tiltyard.spool import SpoolInfo, SpoolWriter, open_spool
@@ -73,7 +73,14 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether calls can be answered."""
-        return self.core.routes is not None and self.core.spool is not None
+        return not self.obstacle
+
+    @property
+    def obstacle(self) -> str:
+        """Why no call can be answered now; nothing if they can."""
+        if self.core.routes is None or self.core.spool is None:
+            return "no routes yet"
+        return "the disk is full" if self.core.spool.disk_full else ""
 
     # what the follower tells, from its threads
 

@@ -21,6 +21,7 @@ from support.gateway import (
     running,
     socket_path,
 )
+from tiltyard.types.records import PredictionRecord
 from tiltyard.types.registry import VersionManifest
 
 pytestmark = pytest.mark.slow
@@ -239,6 +240,34 @@ def test_nothing_behind_connection_close_is_answered(client: Client, shared: Gat
     assert client.answer()[0] == 200
     assert client.ended()
     assert len(shared.records()) == count + 1
+
+
+def test_a_head_that_came_before_means_the_same(client: Client, shared: Gateway) -> None:
+    """The gateway remembers heads; what follows is read anew, in one piece or in many."""
+    values = []
+    for f0 in range(-3, 4):
+        body = BODY.replace(b'"f0": 1', b'"f0":%2d' % f0).replace(b'"f1": 2', b'"f1": 0')
+        assert len(body) == len(BODY)
+        client.send(HEAD + LENGTH + b"\r\n" + body)
+        client.send(HEAD + LENGTH + b"\r\n", body[:9], body[9:], pause=0.02)
+        client.send((HEAD + LENGTH + b"\r\n" + body) * 2)
+        answers = [client.answer() for _ in range(4)]
+        assert [status for status, _ in answers] == [200] * 4
+        values += [answers[i][1]["predictions"][0]["probabilities"]["1"] for i in range(4)]
+    assert len(set(values)) == 7
+    rows = [r.row for r in shared.records()[-28:] if isinstance(r, PredictionRecord)]
+    assert [row["f0"] for row in rows] == [f0 for f0 in range(-3, 4) for _ in range(4)]
+
+
+def test_a_remembered_head_in_chunks_is_no_whole_call(client: Client) -> None:
+    """Its body is still to come, each time."""
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+    for _ in range(3):
+        client.send(CHUNKED + b"\r\n", body, pause=0.05)
+        assert client.answer()[0] == 200
+    empty = HEAD + b"Content-Length: 0\r\n\r\n"
+    client.send(empty, empty, empty + GOOD, pause=0.05)
+    assert client.statuses(4) == [422, 422, 422, 200]
 
 
 def test_other_forms_of_the_path(client: Client) -> None:

@@ -1,0 +1,38 @@
+"""What all connections of one gateway share."""
+
+import time
+from typing import Protocol
+
+from tiltyard.gateway.core import Core
+from tiltyard.gateway.http import Renderer
+from tiltyard.gateway.paths import Paths
+from tiltyard.gateway.recall import Heads
+
+
+class Watched(Protocol):
+    """A connection whose client may be slow."""
+
+    def check_time(self, now: float) -> None:
+        """End it if the client is too slow, or silent for too long."""
+
+
+class Shared:
+    """Holds it.
+
+    Attributes:
+        core: answers the calls.
+        connections: that are open.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.paths = Paths()
+        self.heads = Heads()
+        self.renderer = Renderer()
+        self.connections: set[Watched] = set()
+
+    def sweep(self) -> None:
+        """End connections that are idle or slow for too long."""
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.check_time(now)
