@@ -10,7 +10,7 @@ from tiltyard.errors import TiltyardError, TimedOutError, UnavailableError
 from tiltyard.gateway.recording import answer_of, decode_actuals, prediction_records
 from tiltyard.gateway.stats import Stats
 from tiltyard.gateway.table import Pools, RoutedModel, Routes
-from tiltyard.gateway.tickets import ActualsAnswer, Answer, Call, Reply, Ticket
+from tiltyard.gateway.tickets import ActualsAnswer, Call, Reply, Ticket
 from tiltyard.settings import GatewaySettings
 from tiltyard.spool import SpoolWriter
 
@@ -50,10 +50,14 @@ class Core:
     def turn_away_when_busy(self) -> None:
         """Raise UnavailableError when as many calls as may be are under way."""
         if self.busy:
-            raise UnavailableError(
-                f"{self.pending} calls are under way already: try again in a moment.",
-                reason="busy",
-            )
+            raise self.too_busy()
+
+    def too_busy(self) -> UnavailableError:
+        """Return what a call is told that is one too many."""
+        limit = self.settings.max_pending_requests
+        return UnavailableError(
+            f"{limit} calls are under way already: try again in a moment.", reason="busy"
+        )
 
     def current(self) -> Routes:
         """Return the routes; UnavailableError before there are any."""
@@ -167,16 +171,18 @@ class Core:
         total = sum([len(ticket.rows) for ticket in tickets])
         seq, model_seq = spool.reserve(tickets[0].model.name, total)
         records = prediction_records(tickets, spool.gateway, seq, model_seq)
-        spool.append(records, partial(self._recorded, tickets, spool.gateway))
-
-    def _recorded(self, tickets: list[Ticket], gateway: int, error: TiltyardError | None) -> None:
+        spool.append(records, partial(self._recorded, tickets, "predict"))
         for ticket in tickets:
-            if ticket.ended:
+            ticket.reply.prepare(answer_of(ticket, spool.gateway))
+
+    def _recorded(self, calls: Sequence[Call], verb: str, error: TiltyardError | None) -> None:
+        for call in calls:
+            if call.ended:
                 continue
             if error is not None:
-                self._fail(ticket, error)
+                self._fail(call, error)
             else:
-                self._answer(ticket, "predict", answer_of(ticket, gateway))
+                self._answer(call, verb)
 
     def _record_actuals(self, call: Call, actuals: Sequence[Any]) -> None:
         spool = self.spool
@@ -189,22 +195,15 @@ class Core:
             for i, actual in enumerate(actuals)
         ]
         self._open(call)
-        spool.append(records, partial(self._recorded_actuals, call))
+        spool.append(records, partial(self._recorded, [call], "actuals"))
+        call.reply.prepare(ActualsAnswer(name, len(actuals)))
 
-    def _recorded_actuals(self, call: Call, error: TiltyardError | None) -> None:
-        if call.ended:
-            return
-        if error is not None:
-            self._fail(call, error)
-        else:
-            self._answer(call, "actuals", ActualsAnswer(call.model.name, len(call.rows)))
-
-    def _answer(self, call: Call, verb: str, answer: Answer) -> None:
+    def _answer(self, call: Call, verb: str) -> None:
         self._end(call)
         seconds = time.time_ns() / 1e9 - call.received_us / 1e6
         status = 200 if verb == "predict" else 202
         self.stats.answered(call.model.name, verb, status, len(call.rows), seconds)
-        call.reply.answered(answer)
+        call.reply.answered()
 
     def _fail(self, call: Call, error: TiltyardError) -> None:
         self._end(call)

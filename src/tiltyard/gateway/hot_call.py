@@ -38,6 +38,8 @@ class HotCall:
         "_body",
         "_early",
         "_protocol",
+        "_ready",
+        "_status",
         "disconnected",
         "expects_continue",
         "is_current",
@@ -64,6 +66,8 @@ class HotCall:
         self.message_event = _NO_EVENT
         self._body: list[bytes] = []
         self._early = False
+        self._status = 0
+        self._ready = b""
 
     def add(self, body: bytes) -> None:
         """Take a part of the body; a refused call forgets it."""
@@ -110,9 +114,14 @@ class HotCall:
 
     # Reply
 
-    def answered(self, answer: Answer) -> None:
-        """Write what is durable."""
-        self._write(200 if isinstance(answer, PredictAnswer) else 202, json_body(answer))
+    def prepare(self, answer: Answer) -> None:
+        """Render what will be the answer."""
+        self._status = 200 if isinstance(answer, PredictAnswer) else 202
+        self._ready = json_body(answer)
+
+    def answered(self) -> None:
+        """Write it."""
+        self._write(self._status, self._ready)
 
     def failed(self, error: TiltyardError) -> None:
         """Write why there is no answer."""

@@ -39,11 +39,16 @@ class FutureReply:
 
     def __init__(self) -> None:
         self.future: asyncio.Future[PredictAnswer] = asyncio.get_running_loop().create_future()
+        self._answer: Answer | None = None
 
-    def answered(self, answer: Answer) -> None:
-        """Take the answer; nobody may wait any more."""
-        if not self.future.done() and isinstance(answer, PredictAnswer):
-            self.future.set_result(answer)
+    def prepare(self, answer: Answer) -> None:
+        """Keep what will be the answer."""
+        self._answer = answer
+
+    def answered(self) -> None:
+        """Hand it over; nobody may wait any more."""
+        if not self.future.done() and isinstance(self._answer, PredictAnswer):
+            self.future.set_result(self._answer)
 
     def failed(self, error: TiltyardError) -> None:
         """Take the reason why there is none."""

@@ -179,6 +179,11 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _begin_recalled(self, recalled: Recalled, body: bytes) -> None:
         """Begin a whole call whose head was parsed before."""
+        if self.core.busy:
+            self.core.refuse(recalled.target.model, recalled.target.verb, self.shared.busy)
+            self.quiet_since = time.monotonic()
+            self.transport.write(self.shared.busy_answer)
+            return
         call = HotCall(self, recalled.target)
         call.keep_alive = True
         call.refusal = self._refusal(recalled.target, recalled.authorization)
@@ -377,16 +382,12 @@ class GatewayProtocol(HttpToolsProtocol):
             self._end()
         elif self.reading_since:
             late = now - self.reading_since > settings.header_timeout_s
-            if late and not self.flow.read_paused:
-                self._too_slow()
+            if late and self._lingers:
+                self._end()
+            elif late and not self.flow.read_paused:
+                self._refuse_now(SlowClientError(settings.header_timeout_s))
         elif self._all_answered() and now - self.quiet_since > settings.idle_timeout_s:
             self._end()
-
-    def _too_slow(self) -> None:
-        if self._lingers:
-            self._end()
-        else:
-            self._refuse_now(SlowClientError(self.core.settings.header_timeout_s))
 
     def _end(self) -> None:
         if self.transport.get_write_buffer_size():

@@ -39,10 +39,13 @@ Answer = PredictAnswer | ActualsAnswer
 
 
 class Reply(Protocol):
-    """Where a call's answer goes. Exactly one method is called, once, on the loop."""
+    """Where a call's answer goes: either answered or failed is called, once, on the loop."""
 
-    def answered(self, answer: "Answer") -> None:
-        """Take what is durable."""
+    def prepare(self, answer: "Answer") -> None:
+        """Take what will be the answer once it is durable: there is time while the disk works."""
+
+    def answered(self) -> None:
+        """Give the prepared answer, which is durable now."""
 
     def failed(self, error: TiltyardError) -> None:
         """Take the reason why there is no answer."""
