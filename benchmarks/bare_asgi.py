@@ -32,24 +32,14 @@ def make_app(folder: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options)
-    inputs = {i.name: i for i in session.get_inputs()}
+    (given,) = session.get_inputs()
+    dtype = np.float64 if given.type == "tensor(double)" else np.float32
     wanted = [output.name for output in session.get_outputs()]
     decode = msgspec.json.Decoder(Body).decode
 
     def score(rows: list[Any]) -> list[Any]:
-        matrix = np.array([msgspec.structs.astuple(row) for row in rows], dtype=np.float64)
-        if len(inputs) == 1:
-            ((name, spec),) = inputs.items()
-            kind = np.float32 if "float" in spec.type and "double" not in spec.type else np.float64
-            feed = {name: matrix.astype(kind, copy=False)}
-        else:
-            feed = {
-                name: matrix[:, i : i + 1].astype(
-                    np.float64 if "double" in spec.type else np.float32, copy=False
-                )
-                for i, (name, spec) in enumerate(inputs.items())
-            }
-        return session.run(wanted, feed)[0].ravel().tolist()  # type: ignore[no-any-return]
+        matrix = np.array([msgspec.structs.astuple(row) for row in rows], dtype=dtype)
+        return session.run(wanted, {given.name: matrix})[0].ravel().tolist()  # type: ignore[no-any-return]  # onnxruntime is untyped
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":

@@ -28,14 +28,17 @@ class Client(asyncio.Protocol):
         self.since = 0.0
 
     def connection_made(self, transport: Any) -> None:
+        """Be free."""
         self.transport = transport
         self.load.free.append(self)
 
     def send(self, since: float) -> None:
+        """Send the request; latency counts from ``since``."""
         self.since = since
         self.transport.write(self.load.request)
 
     def data_received(self, data: bytes) -> None:
+        """Take a part of the answer."""
         self.buffer += data
         head, found, body = self.buffer.partition(b"\r\n\r\n")
         if not found:
@@ -47,6 +50,7 @@ class Client(asyncio.Protocol):
         self.load.answered(self, int(head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Count it, if it was not meant."""
         self.load.lost += not self.load.ending
 
 
@@ -64,6 +68,7 @@ class Load:
         self.ending = False
 
     def answered(self, client: Client, status: int) -> None:
+        """Count an answer; go on as the loop is."""
         now = time.perf_counter()
         self.statuses[status] += 1
         if status == 200:
@@ -78,6 +83,7 @@ class Load:
             self.free.append(client)
 
     async def run(self, host: str, port: int, connections: int, seconds: float) -> dict[str, Any]:
+        """Connect, load for some seconds, report."""
         loop = asyncio.get_running_loop()
         for _ in range(connections):
             await loop.create_connection(lambda: Client(self), host, port)
