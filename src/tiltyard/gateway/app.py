@@ -34,7 +34,7 @@ def make_app(service: Service) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         status = HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse({"status": "ready" if service.ready else "no routes yet"}, status)
+        return JSONResponse({"status": service.obstacle or "ready"}, status)
 
     async def metrics(_: Request) -> Response:
         registry = CollectorRegistry(auto_describe=False)

@@ -8,6 +8,7 @@ from tiltyard.errors import InvalidInputError, TiltyardError, UnavailableError
 from tiltyard.gateway.batches import PieceQueue
 from tiltyard.gateway.packing import row_bytes
 from tiltyard.gateway.replica import Replica
+from tiltyard.gateway.results import ResultReader
 from tiltyard.gateway.tickets import Piece, Ticket, pieces_of
 from tiltyard.scoring.frames import BatchError, BatchResult
 from tiltyard.types.schema import Signature
@@ -44,6 +45,7 @@ class Pool:
         self._row_bytes = row_bytes(signature)
         self._max_batch_rows = max_batch_rows
         self._digest = signature.digest
+        self._results = ResultReader(signature)
         self._on_scored = on_scored
         self._on_failed = on_failed
         self._loop = asyncio.get_running_loop()
@@ -57,6 +59,7 @@ class Pool:
             endpoint,
             self._digest,
             self._row_bytes,
+            self._results,
             on_ready=self._ready,
             on_result=self._take_result,
             on_lost=self._take_lost,
@@ -128,16 +131,19 @@ class Pool:
         """Return the least loaded replica that may take a batch now.
 
         A row that was in a scorer's hands when it died has the scorer to itself, so that
-        no other row is blamed for it.
+        no other row is blamed for it; and one that has proved itself, if there is any.
         """
         limit = 1 if alone else FLIGHTS
         best: Replica | None = None
-        for replica in self._replicas:
+        for replica in (alone and self._proved()) or self._replicas:
             if not replica.ready or len(replica.flights) >= limit or _holds_retried(replica):
                 continue
             if best is None or replica.rows_in_flight < best.rows_in_flight:
                 best = replica
         return best
+
+    def _proved(self) -> list[Replica]:
+        return [replica for replica in self._replicas if replica.ready and replica.proved]
 
     def _take_result(self, pieces: Sequence[Piece], result: BatchResult | BatchError) -> None:
         if isinstance(result, BatchError):
@@ -168,18 +174,29 @@ class Pool:
             self._refuse(rows.pop(guilty), f"the model cannot score this row: {error.message}")
         self._queue.put_back([row for row in rows if not row.ticket.ended])
 
-    def _take_lost(self, flights: Sequence[Sequence[Piece]]) -> None:
-        """Send each row once more, alone; one that was lost like that before is refused."""
+    def _take_lost(self, flights: Sequence[Sequence[Piece]], why: str) -> None:
+        """Send each row once more, alone; one that was lost like that before is refused.
+
+        It is not the row's fault if the scorer was given up (which ``why`` tells), however.
+        """
         again: list[Piece] = []
         for piece in (piece for flight in flights for piece in flight):
             if piece.ticket.ended:
                 continue
-            if piece.retried:
+            if piece.retried and why:
+                self._on_failed(piece.ticket, self._no_answer(why))
+            elif piece.retried:
                 self._refuse(piece, "a scorer died twice on this row")
             else:
                 again += piece.alone()
         self._queue.put_back(again)
         self._flush_soon()
+
+    def _no_answer(self, why: str) -> TiltyardError:
+        return UnavailableError(
+            f"No scorer of {self.name} answered as it should ({why}); try again in a moment.",
+            reason="no_answer",
+        )
 
     def _refuse(self, piece: Piece, why: str) -> None:
         error = InvalidInputError(

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tiltyard.errors import TiltyardError, UnavailableError
 from tiltyard.gateway.batches import contents
+from tiltyard.gateway.results import ResultReader
 from tiltyard.gateway.tickets import Piece
 from tiltyard.scoring.frames import (
     BatchError,
@@ -18,9 +18,7 @@ from tiltyard.scoring.frames import (
     FrameBuffer,
     Kind,
     ProtocolError,
-    decode_error,
     decode_hello,
-    decode_result,
     encode_batch,
 )
 
@@ -37,13 +35,21 @@ Flight = tuple[Sequence[Piece], int]
 class Replica(asyncio.Protocol):
     """Keeps one connection to a scorer's endpoint open, for as long as it is not closed.
 
+    Attributes:
+        flights: batches in flight, by request.
+        rows_in_flight: their rows.
+        ready: whether it can take batches.
+        proved: whether it has answered one on this connection.
+
     Args:
         endpoint: ``unix:/path`` or ``tcp:host:port``.
         signature: digest that the scorer must show in its hello.
         row_bytes: of one row's packed doubles.
+        results: reads what the scorer answers.
         on_ready: called when the scorer can take batches.
         on_result: called with a batch's pieces and its result, or the scorer's refusal.
-        on_lost: called with the pieces of the batches in flight when the connection ended.
+        on_lost: called with the pieces of the batches in flight when the connection ended, and
+            why it was given up; nothing if the scorer ended it.
     """
 
     def __init__(
@@ -51,17 +57,21 @@ class Replica(asyncio.Protocol):
         endpoint: str,
         signature: str,
         row_bytes: int,
+        results: ResultReader,
         *,
         on_ready: Callable[[], None],
         on_result: Callable[[Sequence[Piece], BatchResult | BatchError], None],
-        on_lost: Callable[[Sequence[Sequence[Piece]]], None],
+        on_lost: Callable[[Sequence[Sequence[Piece]], str], None],
     ) -> None:
         self.endpoint = endpoint
         self.flights: dict[int, Flight] = {}
         self.rows_in_flight = 0
         self.ready = False
+        self.proved = False
         self._signature = signature
         self._row_bytes = row_bytes
+        self._results = results
+        self._dropped = self._told = ""
         self._on_ready, self._on_result, self._on_lost = on_ready, on_result, on_lost
         self._transport: asyncio.Transport | None = None
         self._closed = False
@@ -82,7 +92,9 @@ class Replica(asyncio.Protocol):
     def drop(self, why: str) -> None:
         """Give the connection up and make a new one; batches in flight are lost."""
         if self._transport is not None:
-            logger.warning("dropping the scorer at %s: %s", self.endpoint, why)
+            self._tell(f"dropping the scorer at {self.endpoint}: {why}")
+            self._dropped = why
+            self.ready = False
             self._transport.abort()
 
     def close(self) -> None:
@@ -113,13 +125,14 @@ class Replica(asyncio.Protocol):
         """Hand the batches in flight back and connect again."""
         self._hello_timer.cancel()
         self._transport = None
-        self.ready = False
+        self.ready = self.proved = False
         lost = [pieces for pieces, _ in self.flights.values()]
         self.flights.clear()
         self.rows_in_flight = 0
         if not self._closed:
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
-        self._on_lost(lost)
+        why, self._dropped = self._dropped, ""
+        self._on_lost(lost, why)
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == Kind.HELLO:
@@ -131,10 +144,12 @@ class Replica(asyncio.Protocol):
         pieces, n = flight
         self.rows_in_flight -= n
         try:
-            result = _result(frame, n)
+            result = self._results.read(frame, n)
         except ProtocolError:
             self.flights[frame.request_id] = flight
             raise
+        if not self.proved:
+            self.proved, self._pause, self._told = True, FIRST_PAUSE_S, ""
         self._on_result(pieces, result)
 
     def _greet(self, frame: Frame) -> None:
@@ -142,7 +157,6 @@ class Replica(asyncio.Protocol):
         if hello.signature != self._signature:
             raise UnavailableError(f"it serves another version (of {hello.model!r})")
         self._hello_timer.cancel()
-        self._pause = FIRST_PAUSE_S
         self.ready = True
         self._on_ready()
 
@@ -155,7 +169,7 @@ class Replica(asyncio.Protocol):
             self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
             try:
                 if scheme == "unix":
-                    _check_socket(Path(address))
+                    self._check_socket(Path(address))
                     await loop.create_unix_connection(lambda: self, address)
                 else:
                     host, _, port = address.rpartition(":")
@@ -164,18 +178,15 @@ class Replica(asyncio.Protocol):
                 continue
             return
 
+    def _check_socket(self, path: Path) -> None:
+        """Connect only to a socket of this process's user: a link or another's is no scorer."""
+        found = path.lstat()
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+            self._tell(f"{path} is no socket of user {os.geteuid()}: not connecting")
+            raise FileNotFoundError(path)
 
-def _result(frame: Frame, n: int) -> BatchResult | BatchError:
-    if frame.kind == Kind.RESULT:
-        return decode_result(frame.body, n)
-    if frame.kind == Kind.ERROR:
-        return decode_error(frame.body)
-    raise ProtocolError(f"it sent a frame of kind {frame.kind}")
-
-
-def _check_socket(path: Path) -> None:
-    """Connect only to a socket of this process's user: a link or another's socket is no scorer."""
-    found: Any = path.lstat()
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-        logger.error("%s is no socket of user %d: not connecting", path, os.geteuid())
-        raise FileNotFoundError(path)
+    def _tell(self, what: str) -> None:
+        """Log a trouble once, not as often as it is tried."""
+        if what != self._told:
+            self._told = what
+            logger.warning("%s", what)
