@@ -138,11 +138,13 @@ class SpoolWriter:
         groups: list[Group] = []
         try:
             group = self._queue.get(timeout=CLEAN_EVERY_S)
-            while group is not None:
-                groups.append(group)
-                group = self._queue.get_nowait()
         except queue.Empty:
             return groups
+        while group is not None:
+            groups.append(group)
+            if self._queue.empty():  # nobody else takes from it
+                return groups
+            group = self._queue.get()
         if groups:
             self._commit(groups)
         return None
