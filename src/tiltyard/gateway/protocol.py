@@ -99,7 +99,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._refuse_now(BadRequestError(f"This is not valid HTTP/1.1: {error}."))
             if self._head is head:
                 self._count_framing(len(data) + body_bytes - self._body_bytes)
-            if at_start and self._messages == messages + 1 and self._memorable is not None:
+            whole = at_start and not self.reading_since and self._messages == messages + 1
+            if whole and self._memorable is not None:
                 self.shared.heads.remember(data, self._memorable)
             return
 

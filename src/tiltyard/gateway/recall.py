@@ -37,9 +37,12 @@ class Heads:
         return recalled, data[end:]
 
     def remember(self, data: bytes, recalled: Recalled) -> None:
-        """Remember the head of data, which was parsed as one whole call."""
-        end = data.find(END_OF_HEAD, 0, MAX_HEAD_BYTES) + len(END_OF_HEAD)
-        if len(data) - end != recalled.content_length:
+        """Remember the head of data, which was parsed as one call, from its start to its end.
+
+        Of less than a whole call the body's length would not tell where the head ends.
+        """
+        end = len(data) - recalled.content_length
+        if end > MAX_HEAD_BYTES or data.find(END_OF_HEAD) + len(END_OF_HEAD) != end:
             return
         if len(self._known) >= MAX_HEADS:
             self._known.clear()
