@@ -415,7 +415,7 @@ def test_a_client_that_does_not_read_is_not_served_on(strict: Gateway) -> None:
     with Wire(strict.port) as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire.socket.setblocking(False)
-        end = time.monotonic() + SLACK_S + IDLE_S
+        end = time.monotonic() + 4 * (SLACK_S + IDLE_S)
         rest = b""
         with suppress(ConnectionError):
             while time.monotonic() < end:
@@ -426,7 +426,7 @@ def test_a_client_that_does_not_read_is_not_served_on(strict: Gateway) -> None:
                     time.sleep(0.01)
         assert time.monotonic() < end, "it was not ended"
     assert len(strict.records()) - begun < 40 * 4000
-    assert memory(strict) - before < 60
+    assert memory(strict) - before < 100
 
 
 @pytest.mark.parametrize("start", [b"\r\n\r\n", b"POS"], ids=["empty lines", "a long head"])
