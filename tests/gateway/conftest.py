@@ -27,6 +27,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def gateway(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway on the usual limits."""
-    with running(tmp_path_factory.mktemp("home"), served.table) as gateway:
+    """A gateway on the usual limits; its segments are small, so that they are read quickly."""
+    small = {"TILTYARD_GATEWAY__SEGMENT_BYTES": "500000"}
+    with running(tmp_path_factory.mktemp("home"), served.table, **small) as gateway:
         yield gateway

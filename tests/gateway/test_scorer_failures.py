@@ -23,7 +23,7 @@ from tiltyard.types.registry import VersionManifest
 
 pytestmark = pytest.mark.slow
 
-KILLS_EACH = 3
+KILLS_EACH = 2
 
 
 def doubles(count: int) -> bytes:

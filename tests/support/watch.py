@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.gateway import Gateway
 from support.wire import call
+from tiltyard.spool import SpoolReader
 from tiltyard.types.records import LogRecord
 
 
@@ -19,7 +20,8 @@ class Watch:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._records = len(gateway.records())
+        self._spool = SpoolReader(gateway.home / "spool" / "gateway")
+        self._durable = self._spool.durable()
         self._counts = counts(gateway)
         self.kept: list[LogRecord] = []
         self._after: dict[str, float] = {}
@@ -36,8 +38,9 @@ class Watch:
     ) -> None:
         """Look again, unless the test has failed already."""
         if kind is None:
-            self.kept = self._gateway.records()[self._records :]
+            self.kept = self._spool.read(self._durable, 1_000_000)
             self._after = counts(self._gateway)
+        self._spool.close()
 
     def refused(self, model: str, reason: str) -> float:
         """Return how many calls of a model were refused for a reason inside."""
