@@ -57,7 +57,7 @@ stamp_of() {
   (
     cd "$project"
     printf '%s\n' "$1" "$project" "$python"
-    cat pyproject.toml requirements/uv.lock "requirements/$1.lock" scripts/setup.sh
+    cat pyproject.toml requirements/{uv,node,"$1"}.lock requirements/node/*.json scripts/setup.sh
   ) | sha256sum | cut -d' ' -f1
 }
 
@@ -71,6 +71,25 @@ uv_settings() {
   if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then export UV_DEFAULT_INDEX=$index; fi
   if [ -n "$links" ] && [ -z "${UV_FIND_LINKS:-}" ]; then export UV_FIND_LINKS=$links; fi
   if [ -n "${PIP_CERT:-}" ] && [ -z "${SSL_CERT_FILE:-}" ]; then export SSL_CERT_FILE=$PIP_CERT; fi
+}
+
+node_works() {
+  command -v npm >/dev/null &&
+    node -e 'process.exit(Number(process.versions.node.split(".")[0] < 20))' 2>/dev/null
+}
+
+# JupyterHub's proxy runs on Node: the machine's, if it is 20 or newer, else that of a wheel.
+setup_node() {
+  local PATH=$venv/bin:$PATH node=$venv/node
+  if ! node_works; then
+    step "Installing Node from requirements/node.lock"
+    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes \
+      -r "$project/requirements/node.lock"
+  fi
+  mkdir -p "$node"
+  cp "$project"/requirements/node/*.json "$node"
+  npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --silent
+  ln -sfn ../node/node_modules/.bin/configurable-http-proxy "$venv/bin/configurable-http-proxy"
 }
 
 setup() {
@@ -93,5 +112,6 @@ setup() {
     -r "$project/requirements/$extra.lock"
   "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation \
     --editable "$project"
+  setup_node
   stamp_of "$extra" >"$venv/.stamp-$extra"
 }
