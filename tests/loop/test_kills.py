@@ -27,7 +27,7 @@ ANSWERS_BETWEEN = 300
 
 
 RATE = 200
-"""Answers a second that the load must get on a machine of its own, while nothing is being killed."""
+"""Answers a second that the load must get while nothing is being killed, if nothing else runs."""
 
 
 def _answers_again(load: Load) -> float:
