@@ -16,6 +16,9 @@ from pydantic_settings import (
 
 from tiltyard.errors import InvalidInputError
 
+LOOPBACK = "127.0.0.1"
+"""What only this machine's processes call listens here."""
+
 
 class Section(BaseModel):
     """A table of ``tiltyard.toml``; an unknown key is an error."""
@@ -124,7 +127,7 @@ class HubSettings(Section):
     enabled: bool = True
     """Whether `tiltyard up` starts JupyterHub, its proxy and the Monitor."""
     host: str = "127.0.0.1"
-    """Address that proxy and hub bind."""
+    """Address that the proxy binds; hub, Monitor and the proxy's API stay on 127.0.0.1."""
     port: int = 8702
     """Port of the pages that people open (the proxy's)."""
     api_port: int = 8703
@@ -134,6 +137,9 @@ class HubSettings(Section):
     url: str = ""
     """URL under which browsers reach the proxy, such as `https://ml.example.com/`; empty means
     host and port."""
+    config: Path = Path("hub/jupyterhub_config.py")
+    """JupyterHub's configuration, a file that calls `tiltyard.hub.configure`; where there is
+    none, that alone is the configuration."""
     authenticator: Literal["firstuse", "oidc", "ldap", "pam"] = "firstuse"
     """Who checks logins: Tiltyard's own passwords (`firstuse`), or the site."""
     viewers: str = "viewers"
@@ -160,7 +166,7 @@ class MonitorSettings(Section):
     """The Monitor, a page behind the hub's proxy."""
 
     port: int = 8705
-    """Port it binds, on the hub's address."""
+    """Port it binds, on 127.0.0.1."""
 
 
 class OidcSettings(Section):
@@ -310,7 +316,17 @@ class Settings(BaseSettings):
     @property
     def hub_api_url(self) -> str:
         """URL of the hub's API, reached without its proxy."""
-        return f"http://{self.hub.host}:{self.hub.api_port}/hub/api"
+        return f"http://{LOOPBACK}:{self.hub.api_port}/hub/api"
+
+    @property
+    def proxy_api_url(self) -> str:
+        """URL of the API of the hub's proxy."""
+        return f"http://{LOOPBACK}:{self.hub.proxy_api_port}"
+
+    @property
+    def monitor_url(self) -> str:
+        """URL of the Monitor, reached without the proxy."""
+        return f"http://{LOOPBACK}:{self.monitor.port}"
 
     @property
     def sockets(self) -> Path:
