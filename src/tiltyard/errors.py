@@ -149,6 +149,20 @@ class ControlAwayError(UnavailableError):
         )
 
 
+class HubAwayError(UnavailableError):
+    """JupyterHub does not answer."""
+
+    code = "hub_away"
+    exit_code = 5
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The hub at {url} does not answer ({why}). Is `tiltyard up` running, with "
+            "hub.enabled?",
+            url=url,
+        )
+
+
 class IntegrityError(TiltyardError):
     """Bytes are not what their digest says: an artifact, the ledger, a table."""
 

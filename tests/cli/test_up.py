@@ -37,6 +37,7 @@ class Up:
             **os.environ,
             "TILTYARD_HOME": str(self.home),
             "TILTYARD_CONFIG": str(folder / "tiltyard.toml"),
+            "TILTYARD_HUB__ENABLED": "false",
             "TILTYARD_CONTROL__PORT": str(free_port()),
             "TILTYARD_GATEWAY__PORT": str(free_port()),
         }

@@ -43,6 +43,7 @@ class Yard:
             **os.environ,
             "TILTYARD_HOME": str(self.home),
             "TILTYARD_CONFIG": str(folder / "tiltyard.toml"),
+            "TILTYARD_HUB__ENABLED": "false",
             "TILTYARD_CONTROL__PORT": str(control),
             "TILTYARD_GATEWAY__PORT": str(gateway),
             "TILTYARD_WORKER__LEASE_S": "2",

@@ -16,6 +16,7 @@ from tiltyard.cli import (
     runs,
     tokens,
     up,
+    users,
 )
 from tiltyard.cli.base import app
 from tiltyard.cli.output import say
@@ -24,7 +25,7 @@ __all__ = ["app", "main"]
 
 MODULES = (
     *(up, doctor, lake, runs, history, models, deployments, champion, ledger),
-    *(live, actuals, tokens, gateways, events),
+    *(live, actuals, tokens, users, gateways, events),
 )
 """Importing a module registers its commands."""
 

@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Machine learning models from the notebook to production, on premise.",
-    epilog="Exit codes: 0 done, 1 degraded, 2 usage, 3 failed, 4 timed out, 5 control away.",
+    epilog="Exit codes: 0 done, 1 degraded, 2 usage, 3 failed, 4 timed out, 5 control or hub away.",
 )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from tiltyard.errors import TiltyardError
 from tiltyard.settings import Settings
 
 PYTHON = (3, 11)
+PROXY_MEND = "npm install -g configurable-http-proxy@5 (Node 20 or newer), or hub.enabled = false"
 LEAST_FREE_BYTES = 1_000_000_000
 RUNTIME_DIR_BYTES = 60
 EXTRAS = {
@@ -21,6 +23,7 @@ EXTRAS = {
     "worker": ("sqlalchemy", "sklearn", "scipy"),
     "train": ("papermill", "ipykernel", "nbformat", "skl2onnx", "onnx"),
     "score": ("sklearn", "joblib", "onnxruntime"),
+    "hub": ("jupyterhub", "jupyterlab", "firstuseauthenticator", "oauthenticator"),
 }
 """Extra → modules that its processes import."""
 
@@ -107,6 +110,21 @@ def check_pipelines(settings: Settings) -> Iterator[Finding]:
         yield Finding("pipelines", False, f"no notebooks in {root}", mend)
 
 
+def check_proxy(settings: Settings) -> Iterator[Finding]:
+    """Look for the hub's proxy and the Node that it runs on."""
+    if not settings.hub.enabled or find_spec("jupyterhub") is None:
+        return
+    told = subprocess.run(  # noqa: S603  Tiltyard's own program
+        (sys.executable, "-m", "tiltyard.hub.proxy", "--check"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ok = told.returncode == 0
+    mend = "" if ok else PROXY_MEND
+    yield Finding("hub's proxy", ok, (told.stdout if ok else told.stderr).strip(), mend)
+
+
 def _format(settings: Settings) -> Finding:
     path = settings.path("format")
     found = path.read_text().strip() if path.exists() else ""
@@ -120,5 +138,5 @@ def _format(settings: Settings) -> Finding:
 
 CHECKS: tuple[Check, ...] = (
     *(check_python, check_packages, check_home, check_runtime_dir),
-    *(check_registry, check_lake, check_pipelines, *RUNNING_CHECKS),
+    *(check_registry, check_lake, check_pipelines, check_proxy, *RUNNING_CHECKS),
 )

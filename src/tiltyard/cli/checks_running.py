@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from tiltyard.cli.findings import Check, Finding
 from tiltyard.cli.home import holder
-from tiltyard.cli.ready import answers, listeners, port_problem
+from tiltyard.cli.ready import answers, listeners, port_problem, reachable
 from tiltyard.errors import TiltyardError
 from tiltyard.settings import Settings
 from tiltyard.types.registry import Deployment, DeploymentState, Run, RunState
@@ -22,13 +22,11 @@ def check_up(settings: Settings) -> Iterator[Finding]:
         yield from _answering(settings)
         return
     yield Finding(UP, False, "does not run", UP)
-    for section, host, port in listeners(settings):
-        problem = port_problem(host, port)
-        mend = (
-            f"stop what listens there, or set TILTYARD_{section.upper()}__PORT" if problem else ""
-        )
-        what = f"{host}:{port} {'is free' if problem is None else problem}"
-        yield Finding(f"{section}.port", problem is None, what, mend)
+    for one in listeners(settings):
+        problem = port_problem(one.host, one.port)
+        mend = f"stop what listens there, or set {one.variable}" if problem else ""
+        what = f"{one.host}:{one.port} {'is free' if problem is None else problem}"
+        yield Finding(one.setting, problem is None, what, mend)
 
 
 def check_work(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +50,9 @@ def _answering(settings: Settings) -> Iterator[Finding]:
         "control": f"{settings.control_url}/api/v1/health",
         "gateway": f"{settings.gateway_url}/healthz",
     }
+    if settings.hub.enabled:
+        proxy = f"http://{reachable(settings.hub.host)}:{settings.hub.port}"
+        urls |= {"hub": f"{settings.hub_api_url}/", "proxy": f"{proxy}/hub/health"}
     for name, url in urls.items():
         ok = answers(url)
         mend = "" if ok else f"look at {settings.path('logs', f'{name}.log')}"

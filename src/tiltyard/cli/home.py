@@ -20,6 +20,9 @@ LOCAL_SCOPES = {
 }
 """Local tokens, and the scopes of each."""
 
+HUB_TOKENS = ("hub-control", "hub-monitor", "hub-cli", "hub-crypt", "proxy", "ticket-key")
+"""Local secrets of the hub: of its services, of its database, of its proxy, of tickets."""
+
 
 def make_home(settings: Settings) -> Path:
     """Make the home folder, or see that this Tiltyard can read the one there is.
@@ -94,6 +97,12 @@ def make_token(folder: Path, name: str) -> str:
         os.fsync(file.fileno())
     temporary.replace(path)
     return token
+
+
+def make_hub_tokens(settings: Settings) -> None:
+    """Make the local secrets of the hub that are not there yet."""
+    for name in HUB_TOKENS:
+        make_token(settings.path("tokens"), name)
 
 
 def _lock(file: IO[str]) -> bool:

@@ -5,21 +5,52 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import httpx
 
 from tiltyard.deployers.supervisor import Supervisor
 from tiltyard.errors import ConflictError, TiltyardError, TimedOutError
-from tiltyard.settings import Settings
+from tiltyard.settings import LOOPBACK, Settings
 
 EARLY_ENDS = 2
 
 
-def listeners(settings: Settings) -> tuple[tuple[str, str, int], ...]:
-    """Return section, host and port of each server."""
+@dataclass(frozen=True)
+class Listener:
+    """A server's address.
+
+    Attributes:
+        name: of the server.
+        setting: of its port, such as ``hub.api_port``.
+    """
+
+    name: str
+    setting: str
+    host: str
+    port: int
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of its port."""
+        return f"TILTYARD_{self.setting.upper().replace('.', '__')}"
+
+
+def listeners(settings: Settings) -> tuple[Listener, ...]:
+    """Return the address of each server that `tiltyard up` starts."""
+    control, gateway, hub = settings.control, settings.gateway, settings.hub
+    always = (
+        Listener("control", "control.port", control.host, control.port),
+        Listener("gateway", "gateway.port", gateway.host, gateway.port),
+    )
+    if not hub.enabled:
+        return always
     return (
-        ("control", settings.control.host, settings.control.port),
-        ("gateway", settings.gateway.host, settings.gateway.port),
+        *always,
+        Listener("proxy", "hub.port", hub.host, hub.port),
+        Listener("hub", "hub.api_port", LOOPBACK, hub.api_port),
+        Listener("proxy's API", "hub.proxy_api_port", LOOPBACK, hub.proxy_api_port),
+        Listener("Monitor", "monitor.port", LOOPBACK, settings.monitor.port),
     )
 
 
@@ -29,16 +60,15 @@ def check_ports(settings: Settings, patience_s: float = 2.0) -> None:
     Raises:
         ConflictError: naming port and setting.
     """
-    for section, host, port in listeners(settings):
+    for one in listeners(settings):
         end = time.monotonic() + patience_s
-        while (problem := port_problem(host, port)) is not None:
+        while (problem := port_problem(one.host, one.port)) is not None:
             if time.monotonic() > end:
                 raise ConflictError(
-                    f"The {section} cannot listen on {host}:{port} ({problem}): stop what listens "
-                    f"there, or set TILTYARD_{section.upper()}__PORT (`{section}.port` in "
-                    "tiltyard.toml).",
-                    port=port,
-                    setting=f"{section}.port",
+                    f"The {one.name} cannot listen on {one.host}:{one.port} ({problem}): stop what "
+                    f"listens there, or set {one.variable} (`{one.setting}` in tiltyard.toml).",
+                    port=one.port,
+                    setting=one.setting,
                 )
             time.sleep(0.1)
 
@@ -63,6 +93,20 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=2.0, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def listens(host: str, port: int) -> bool:
+    """Return whether something accepts connections there."""
+    try:
+        with socket.create_connection((reachable(host), port), timeout=2.0):
+            return True
+    except OSError:
+        return False
+
+
+def reachable(host: str) -> str:
+    """Return an address for one that is bound: that of every interface is none."""
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104  not bound here
 
 
 def wait_until(

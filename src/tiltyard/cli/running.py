@@ -7,18 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from tiltyard.cli.output import complain, done, say
+from tiltyard.cli.passwords import make_first_user
 from tiltyard.cli.probe import REFUSED_EXITS, probe
-from tiltyard.cli.ready import answers, check_ports, wait_until
+from tiltyard.cli.ready import answers, check_ports, listens, reachable, wait_until
 from tiltyard.client.connect import connect
 from tiltyard.deployers.child import Program
 from tiltyard.deployers.process import ProcessDeployer
 from tiltyard.deployers.reconcile import Reconciler
 from tiltyard.deployers.supervisor import Supervisor
-from tiltyard.settings import Settings, config_file
+from tiltyard.settings import LOOPBACK, Settings, config_file
 from tiltyard.types.registry import Version
 
 logger = logging.getLogger(__name__)
@@ -28,12 +30,19 @@ MODULES = {
     "gateway": "tiltyard.gateway",
     "worker": "tiltyard.worker",
     "runner": "tiltyard.training.runner",
+    "proxy": "tiltyard.hub.proxy",
+    "hub": "tiltyard.hub",
+    "monitor": "tiltyard.monitor",
 }
+PEOPLE = ("proxy", "hub", "monitor")
 STOPPING = (("runner", "gateway"), ("worker",))
 """Children in the order of their end: runs and calls, then the relay, then all others."""
 
-GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5, "control": 3.0}
-"""With the scorers' 3 s, beside control's, all has ended within 10 s."""
+GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5}
+LAST_GRACE_S = 3.0
+"""With this, which control, hub and scorers have together, all has ended within 10 s."""
+SERVERS = "server-"
+"""People's servers carry this and the user's name in their mark (`tiltyard.hub.spawner`)."""
 START_TIMEOUT_S = 60.0
 SCORERS_TIMEOUT_S = 6.0
 
@@ -45,6 +54,7 @@ class Running:
         self._settings = settings
         self._supervisor = supervisor
         self._stop = threading.Event()
+        self._first_user: tuple[str, str] | None = None
         self._client = connect(settings)
         self._reconciler = Reconciler(
             self._client,
@@ -76,6 +86,9 @@ class Running:
         check_ports(self._settings)
         self._launch("control")
         self._launch("gateway")
+        people = [name for name in PEOPLE if self._has(name)]
+        for name in people:
+            self._launch(name)
         health = f"{self._settings.control_url}/api/v1/health"
         self._wait("control", lambda: answers(health))
         self._reconciling.start()
@@ -83,13 +96,28 @@ class Running:
         # Not before: nobody waits for these two, and they would take the processor from others.
         self._launch("worker")
         self._launch("runner")
+        if people:
+            self._wait_for_people(people)
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
+
+    def _has(self, name: str) -> bool:
+        return self._settings.hub.enabled and find_spec(MODULES[name]) is not None
+
+    def _wait_for_people(self, names: list[str]) -> None:
+        self._wait("hub", lambda: answers(f"{self._settings.hub_api_url}/"))
+        # Through the proxy, which has its routes when the hub has given them.
+        proxy = f"http://{reachable(self._settings.hub.host)}:{self._settings.hub.port}"
+        self._wait("proxy", lambda: answers(f"{proxy}/hub/health"))
+        if "monitor" in names:
+            self._wait("monitor", lambda: listens(LOOPBACK, self._settings.monitor.port))
+        if not self._stop.is_set():
+            self._first_user = make_first_user(self._settings)
 
     def _launch(self, name: str) -> None:
         if not self._stop.is_set():
             command = (sys.executable, "-m", MODULES[name])
-            program = Program(name, command, self._environment(), grace_s=GRACE_S[name])
-            self._supervisor.start(program)
+            grace_s = GRACE_S.get(name, LAST_GRACE_S)
+            self._supervisor.start(Program(name, command, self._environment(), grace_s=grace_s))
 
     def _wait(self, name: str, condition: Callable[[], bool]) -> None:
         wait_until(condition, self._supervisor, name, self._stop, START_TIMEOUT_S)
@@ -99,11 +127,18 @@ class Running:
         say(f"  home     {self._settings.path()}")
         say(f"  control  {self._settings.control_url}/api/v1")
         say(f"  gateway  {self._settings.gateway_url}")
+        if self._settings.hub.enabled:
+            say(f"  people   {self._settings.hub_url}")
+        if self._first_user is not None:
+            name, password = self._first_user
+            say(f"  login    {name}, password {password} (shown this once)")
         say("Ctrl-C stops it.")
 
     def _end(self) -> None:
         say("Stopping …")
         self._stop.set()
+        # People's servers are sessions of their own; what is left of them dies with the mark.
+        self._supervisor.signal_marked(SERVERS, signal.SIGTERM)
         for names in STOPPING:
             self._supervisor.stop(*names)
         if self._reconciling.is_alive():

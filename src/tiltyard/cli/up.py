@@ -16,11 +16,11 @@ def up(
         Path | None, typer.Option(help="Written when all is ready: pid, control, gateway.")
     ] = None,
 ) -> None:
-    """Start control, gateway, worker, runner and the scorers; Ctrl-C stops them all.
+    """Start control, gateway, worker, runner, hub and the scorers; Ctrl-C stops them all.
 
     Example: tiltyard up
     """
-    from tiltyard.cli.home import locked, make_home
+    from tiltyard.cli.home import locked, make_home, make_hub_tokens
     from tiltyard.cli.registry import prepare_registry
     from tiltyard.cli.running import Running
     from tiltyard.deployers.supervisor import Supervisor
@@ -42,6 +42,7 @@ def up(
         say(f"Starting Tiltyard on {home} …")
         with Supervisor(home, settings.sockets) as supervisor:
             prepare_registry(settings)
+            make_hub_tokens(settings)
             Running(settings, supervisor).run(ready_file)
         say("Stopped.")
 

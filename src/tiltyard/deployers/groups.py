@@ -83,9 +83,14 @@ def members(groups: Groups) -> set[int]:
 
 def kill(pids: set[int]) -> None:
     """Send SIGKILL to processes; those that are gone are no matter."""
+    signal_all(pids, signal.SIGKILL)
+
+
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    """Send a signal to processes; those that are gone are no matter."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
 
 def kill_all(groups: Groups, wait_s: float = 5.0) -> set[int]:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ from tiltyard.deployers.groups import (
     Groups,
     kill,
     kill_all,
+    members,
     read_groups,
     remove_sockets,
+    signal_all,
     start_time,
     write_groups,
 )
@@ -112,6 +115,10 @@ class Supervisor:
         """
         self._closing.set()
         kill_all(Groups(self._mark))
+
+    def signal_marked(self, prefix: str, number: signal.Signals) -> None:
+        """Signal every process whose mark names a child that begins so, whoever started it."""
+        signal_all(members(Groups(f"{self._mark}.{prefix}")), number)
 
     def status(self, name: str) -> ChildStatus | None:
         """Return the state of a child; None if there is none of that name."""
