@@ -80,9 +80,7 @@ class HubClient:
         """Return all users, by name."""
         found: list[Person] = []
         while True:
-            page = self._send(
-                "GET", "/users", params={"offset": len(found), "limit": _PAGE}
-            ).json()
+            page = self._send("GET", "/users", params={"offset": len(found), "limit": _PAGE}).json()
             found += map(_person, page["items"])
             if page["_pagination"]["next"] is None:
                 return sorted(found, key=lambda person: person.name)
