@@ -21,12 +21,14 @@ from tiltyard.control.api import (
     history,
     live,
     models,
+    monitor,
     runs,
     system,
     tokens,
     versions,
 )
 from tiltyard.control.changes import Changes, Poke, Snapshot
+from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.limits import BodyLimit
 from tiltyard.control.parts import Parts
 from tiltyard.control.performance import Performance
@@ -42,6 +44,7 @@ SUBJECTS = (
     deployments,
     champions,
     live,
+    monitor,
     runs,
     tokens,
     gateways,
@@ -105,6 +108,7 @@ def _wire(settings: Settings) -> Parts:
         store=store,
         artifacts=ArtifactStore(settings.path("artifacts")),
         performance=Performance(registry, store),
+        histories=HistorySeries(store),
         changes=Changes(_look(registry)),
         verifiers=(registry.tokens,),
     )

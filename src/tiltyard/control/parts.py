@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from tiltyard.artifacts import ArtifactStore
 from tiltyard.control.changes import Changes
+from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry
 from tiltyard.settings import Settings
@@ -31,6 +32,7 @@ class Parts:
     store: Store
     artifacts: ArtifactStore
     performance: Performance
+    histories: HistorySeries
     changes: Changes
     verifiers: tuple["Verifier", ...] = ()
 
