@@ -70,7 +70,7 @@ class Decisions(anywidget.AnyWidget):
 
     _esm = script("dom.js", "decisions.js")
     offer = traitlets.Dict().tag(sync=True)
-    run = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    run = traitlets.Any(default_value=None).tag(sync=True)
     told = traitlets.Unicode().tag(sync=True)
 
 
