@@ -60,6 +60,7 @@ class Yard:
     def start(self) -> None:
         """Start `tiltyard up` and wait until it is ready."""
         ready = self.folder / "ready"
+        ready.unlink(missing_ok=True)  # of an earlier start
         command = [*DIES_WITH_US, "-m", "tiltyard.cli", "up", "--ready-file", str(ready)]
         with (self.folder / "up.out").open("ab") as out:
             self._up = subprocess.Popen(

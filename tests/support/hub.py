@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx
 
 from tiltyard.cli.home import make_home, make_hub_tokens
+from tiltyard.client.hub import HubClient
 from tiltyard.settings import LOOPBACK, load_settings
 
 READY_S = 120.0
@@ -177,12 +178,13 @@ def hub_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def add_people(run: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
-    """Make a user of each role by the command line."""
-    for name, password in PASSWORDS.items():
-        groups = [word for group in GROUPS[name] for word in ("--group", group)]
-        done = run("user", "add", name, *groups, "--password-stdin", text=f"{password}\n")
-        assert done.returncode == 0, done.stderr
+def add_people(api: str, token: str) -> None:
+    """Make a user of each role, as `tiltyard user add` does; ``token`` is the command line's."""
+    with HubClient(api, token) as hub:
+        for name, password in PASSWORDS.items():
+            hub.add(name)
+            hub.set_password(name, password)
+            hub.join(name, GROUPS[name])
 
 
 def run_tiltyard(
