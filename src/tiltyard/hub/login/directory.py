@@ -17,7 +17,7 @@ from tiltyard.hub.login.base import SiteLogin, needed
 from tiltyard.settings import LdapSettings, Settings, load_settings
 
 
-class Directory(SiteLogin, LDAPAuthenticator):  # type: ignore[misc]  untyped base
+class Directory(SiteLogin, LDAPAuthenticator):
     """LDAPAuthenticator that hands the directory's groups to the hub."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ def find_groups(conn: Any, ldap: LdapSettings, dn: str) -> list[str]:
     return sorted(str(e[ldap.group_attribute].value) for e in conn.entries)
 
 
-def configure_ldap(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of the directory's login.
 
     Raises:

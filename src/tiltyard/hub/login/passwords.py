@@ -19,7 +19,7 @@ LONGEST_PASSWORD_BYTES = 72
 _LEAST_LETTERS = 4
 
 
-class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  untyped base
+class Passwords(TiltyardLogin, FirstUseAuthenticator):
     """FirstUseAuthenticator without the first use: a name without a password cannot log in."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
@@ -47,7 +47,9 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  un
             return f"The password is too short: take at least {self.min_password_length} letters."
         if len(password.encode()) > LONGEST_PASSWORD_BYTES:
             return f"The password is too long: take at most {LONGEST_PASSWORD_BYTES} bytes."
-        if len(set(password)) < _LEAST_LETTERS or name in password.lower():
+        without_name = password.lower().replace(name, "")
+        few = len(set(password)) < _LEAST_LETTERS
+        if few or len(without_name) < self.min_password_length:
             return "The password is easily guessed: take another."
         return None
 
@@ -63,7 +65,7 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  un
             return passwords.get(name.encode())
 
 
-def configure_passwords(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of Tiltyard's own passwords."""
     folder: Path = settings.path("hub")
     c.JupyterHub.authenticator_class = Passwords
