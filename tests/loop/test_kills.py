@@ -1,7 +1,6 @@
 """kill -9 of every piece, and of all at once, under load: what was acknowledged is there, once."""
 
 import random
-import statistics
 import time
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ ANSWERS_BETWEEN = 300
 
 
 RATE = 200
-"""Answers a second that the load must get while nothing is being killed, if nothing else runs."""
+"""Answers a second that the load must get before the first kill, if nothing else runs."""
 
 
 def _answers_again(load: Load) -> float:
@@ -56,9 +55,10 @@ def test_kills_lose_nothing(
     _answers_again(load)
     load.end()
     print(f"{time.monotonic() - begun:.1f} s: {load.answers()} answers")
-    print(f"answers a second between the kills: {', '.join(f'{rate:.0f}' for rate in rates)}")
+    told = ", ".join(f"{rate:.0f}" for rate in rates)
+    print(f"answers a second before the first kill and while each piece came back: {told}")
     if long_rounds:  # elsewhere the machine may have other work
-        assert statistics.median(rates) >= RATE
+        assert rates[0] >= RATE
     raw = settle(yard, load)
     print(f"{time.monotonic() - begun:.1f} s: settled")
     acknowledged = load.acknowledged()

@@ -31,6 +31,7 @@ from tiltyard.settings import Settings
 from tiltyard.stores.base import relay_task
 from tiltyard.types.records import ActualRecord, LogRecord, PredictionRecord
 from tiltyard.types.registry import DeploymentState, Scope
+from tiltyard.worker.summariser import Summariser
 
 GROUP = "lab"
 
@@ -231,6 +232,22 @@ def log_rows(
     lease = store.acquire(relay_task(gateway), "test", 60)
     assert lease is not None
     store.append(lease, gateway, records)
+    store.release(lease)
+
+
+def summarise(control: Control, model: str = "bikes") -> None:
+    """Summarise what the log holds, as the worker does."""
+    registry, store = control.parts.registry, control.parts.store
+    job = Summariser(
+        model,
+        lambda: registry.routes.table().model(model),
+        lambda: {v.version: v.manifest for v in registry.versions.list(model)},
+        store,
+    )
+    lease = store.acquire(job.task, "test", 600)
+    assert lease is not None
+    while store.dirty_chunks(model, 1):
+        job.turn(lease)
     store.release(lease)
 
 

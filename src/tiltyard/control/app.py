@@ -21,12 +21,14 @@ from tiltyard.control.api import (
     history,
     live,
     models,
+    monitor,
     runs,
     system,
     tokens,
     versions,
 )
 from tiltyard.control.changes import Changes, Poke, Snapshot
+from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.limits import BodyLimit
 from tiltyard.control.parts import Parts
 from tiltyard.control.people import People
@@ -45,6 +47,7 @@ SUBJECTS = (
     deployments,
     champions,
     live,
+    monitor,
     runs,
     tokens,
     gateways,
@@ -111,6 +114,7 @@ def _wire(settings: Settings) -> Parts:
         store=store,
         artifacts=ArtifactStore(settings.path("artifacts")),
         performance=Performance(registry, store),
+        histories=HistorySeries(store),
         changes=Changes(_look(registry)),
         people=people,
         verifiers=verifiers(settings, registry.tokens, people),

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from tiltyard.artifacts import ArtifactStore
 from tiltyard.control.changes import Changes
+from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry
@@ -33,6 +34,7 @@ class Parts:
     store: Store
     artifacts: ArtifactStore
     performance: Performance
+    histories: HistorySeries
     changes: Changes
     people: People
     verifiers: tuple["Verifier", ...] = ()
