@@ -78,7 +78,11 @@ class Control:
 
 
 def make_home(folder: Path, **sections: Any) -> Settings:
-    """Return settings of a home whose registry is set up and knows ``issue_tokens()``."""
+    """Return settings of a home whose registry is set up and knows ``issue_tokens()``.
+
+    There is no hub unless ``sections`` say so.
+    """
+    sections = {"hub": {"enabled": False}, **sections}
     settings = Settings(home=folder, runtime_dir=str(folder / "s"), **sections)
     folder.mkdir(parents=True, exist_ok=True)
     settings.path("registry.db").write_bytes(_template()[0])

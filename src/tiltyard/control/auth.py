@@ -140,9 +140,7 @@ def _has(principal: Principal, scope: Scope) -> bool:
     return any(s in principal.scopes for s in ROLES[ROLES.index(scope) :])
 
 
-def _too_little(
-    principal: Principal, scopes: Sequence[Scope], hub: HubSettings
-) -> ForbiddenError:
+def _too_little(principal: Principal, scopes: Sequence[Scope], hub: HubSettings) -> ForbiddenError:
     group = {role: group for group, role in role_of_group(hub).items()}.get(scopes[0])
     way = f" The group {group!r} of the hub gives it." if hub.enabled and group else ""
     return ForbiddenError(

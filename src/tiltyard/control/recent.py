@@ -31,7 +31,9 @@ class Recent(Generic[Found]):
         self._clock = clock
         self._lock = threading.Lock()
 
-    def get(self, key: str, ask: Callable[[], Found | None], *, fresh: bool = False) -> Found | None:
+    def get(
+        self, key: str, ask: Callable[[], Found | None], *, fresh: bool = False
+    ) -> Found | None:
         """Return what there is under a key, None if there is nothing.
 
         Args:
