@@ -50,6 +50,8 @@ def test_the_list_shows_groups(site: PeopledYard) -> None:
         (["add", "sam"], None, 3, "There is a user 'sam' already"),
         (["add", "Ann Miller"], None, 2, "cannot be a user's name"),
         (["add", ".."], None, 2, "cannot be a user's name"),
+        (["add", "ann%2f..%2f.."], None, 2, "cannot be a user's name"),
+        (["add", "a" * 64], None, 2, "cannot be a user's name"),
         (["add", "ann", "--password-stdin"], "short\n", 2, "at least 10"),
         (["add", "ann", "--password-stdin"], "aaaaaaaaaaaa\n", 2, "easily guessed"),
         (["add", "ann", "--password-stdin"], "ann-Ann-1234\n", 2, "easily guessed"),

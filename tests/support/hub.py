@@ -84,7 +84,7 @@ class HubSite:
         return (self.home / "tokens" / name).read_text().strip()
 
     def user(self, name: str) -> dict[str, Any]:
-        """Return the hub's document of a user, as control asks for it."""
+        """Return the hub's document of a user, as control asks for it, its groups in order."""
         answer = httpx.get(
             f"{self.api}/users/{name}",
             headers={"authorization": f"token {self.token('hub-control')}"},
@@ -92,7 +92,7 @@ class HubSite:
         )
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
-        return found
+        return {**found, "groups": sorted(found["groups"])}
 
     def logs(self) -> str:
         """Return the end of every log, for a failed test."""

@@ -69,6 +69,7 @@ def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of Tiltyard's own passwords."""
     folder: Path = settings.path("hub")
     c.JupyterHub.authenticator_class = Passwords
+    c.Authenticator.allow_all = True  # all who have a password were let in by an operator
     c.FirstUseAuthenticator.dbm_path = str(folder / "passwords.dbm")
     c.FirstUseAuthenticator.create_users = False
     c.FirstUseAuthenticator.check_passwords_on_startup = False  # names are normal from the start
