@@ -117,13 +117,13 @@ def _template() -> tuple[bytes, dict[str, str]]:
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[Control]:
-    """Serve control on a free port of this process until the context ends."""
+def serve(settings: Settings, port: int = 0) -> Iterator[Control]:
+    """Serve control in this process until the context ends, on a free port if none is given."""
     tokens = issue_tokens(settings)
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
     server = ControlServer(config, app)
-    with listen("127.0.0.1", 0) as listener, ExitStack() as stack:
+    with listen("127.0.0.1", port) as listener, ExitStack() as stack:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         _wait(lambda: server.started or not thread.is_alive())

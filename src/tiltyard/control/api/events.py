@@ -18,7 +18,7 @@ from tiltyard.types.registry import Event
 router = APIRouter(tags=["events"])
 
 HEARTBEAT_S = 15.0
-RECHECK_S = 4.0
+RECHECK_S = 2.5
 """How often it is asked whether the token is still good; with what is believed of a token for
 10 s, one that was revoked hears no more after 15 s."""
 BATCH = 500
