@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.hub.landing import landing_page
 from tiltyard.hub.login import configure_login
 from tiltyard.hub.quiet import quiet_logs
