@@ -26,9 +26,7 @@ _EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 ]
-_FAILED = (
-    "Reload the page; if that does not help, tell an operator: the Monitor's log says what happened."
-)
+_FAILED = "Reload the page; if that does not help, tell an operator: the Monitor's log says what happened."
 _POLICY = "; ".join(
     (
         "default-src 'self'",
