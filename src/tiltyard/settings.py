@@ -192,7 +192,7 @@ class OidcSettings(Section):
     """Its secret; better a file."""
     client_secret_file: str = ""
     """File that holds the secret."""
-    scope: str = "openid profile groups offline_access"
+    scope: str = "openid profile"
     """What is asked for, separated by spaces."""
     username_claim: str = "preferred_username"
     """Claim that holds the user's name."""

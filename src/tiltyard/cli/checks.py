@@ -114,7 +114,7 @@ def check_proxy(settings: Settings) -> Iterator[Finding]:
     """Look for the hub's proxy and the Node that it runs on."""
     if not settings.hub.enabled or find_spec("jupyterhub") is None:
         return
-    told = subprocess.run(  # noqa: S603  Tiltyard's own program
+    told = subprocess.run(
         (sys.executable, "-m", "tiltyard.hub.proxy", "--check"),
         capture_output=True,
         text=True,

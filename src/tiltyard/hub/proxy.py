@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.errors import NotFoundError, TiltyardError
 from tiltyard.settings import LOOPBACK, HubSettings, Settings, load_settings
 
@@ -25,7 +25,7 @@ def main() -> None:
         settings = load_settings()
         program = find_proxy(settings.hub)
         if "--check" in sys.argv[1:]:
-            print(f"{program}, Node {node_version()}")  # noqa: T201  the check's answer
+            print(f"{program}, Node {node_version()}")
             return
         environment = {
             **os.environ,
