@@ -23,7 +23,7 @@ _BELIEVED_S = 10
 _SERVER_ERROR = 500
 
 
-class HubIdentity(JupyterHubIdentityProvider):  # type: ignore[misc]  jupyterhub is untyped
+class HubIdentity(JupyterHubIdentityProvider):
     """Knows visitors by the hub's OAuth; lets in the users whose scopes name this service."""
 
     hub_auth = Instance(HubOAuth)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import traitlets
 from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -26,32 +27,37 @@ _PASSED_BEGIN = ("LC_", "VOILA_")
 
 
 class VisitorKernels(AsyncMappingKernelManager):
-    """Starts kernels for visitors; their servers' app has ``desk`` and ``control_url``."""
+    """Starts kernels for visitors.
 
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        self._owners: dict[str, str] = {}
+    Its parent is the server, which has ``desk`` and ``control_url``.
+    """
 
-    async def _async_start_kernel(  # type: ignore[override]  upstream's own is not typed alike
-        self, *, kernel_id: str | None = None, path: str | None = None, **options: Any
+    owners = traitlets.Dict()
+    """Kernel → the user whose page it belongs to."""
+
+    async def _async_start_kernel(
+        self, *, kernel_id: str | None = None, path: Any = None, **options: Any
     ) -> str:
-        environment = kernel_environment(options.get("env") or os.environ, self.parent.control_url)
-        owner = self.parent.desk.holder(environment.get(VARIABLE, ""))
+        server: Any = self.parent
+        environment = kernel_environment(options.get("env") or os.environ, server.control_url)
+        owner = server.desk.holder(environment.get(VARIABLE, ""))
         options["env"] = environment
-        started: str = await super()._async_start_kernel(kernel_id=kernel_id, path=path, **options)
-        self._owners[started] = owner
+        started = await super()._async_start_kernel(kernel_id=kernel_id, path=path, **options)
+        self.owners[started] = owner
         return started
 
-    start_kernel = _async_start_kernel  # type: ignore[assignment]  as upstream does
+    # Upstream calls the one by the other's name.
+    start_kernel = _async_start_kernel  # type: ignore[assignment]
 
     def remove_kernel(self, kernel_id: str) -> Any:
         """Forget a kernel and whose it was."""
-        self._owners.pop(kernel_id, None)
+        self.owners.pop(kernel_id, None)
         return super().remove_kernel(kernel_id)
 
     def owner(self, kernel_id: str) -> str | None:
         """Return whose page a kernel belongs to; None if there is no such kernel."""
-        return self._owners.get(kernel_id)
+        found: str | None = self.owners.get(kernel_id)
+        return found
 
 
 class OwnKernels(Authorizer):
@@ -63,7 +69,8 @@ class OwnKernels(Authorizer):
         Raises:
             HTTPError: 404 it is another's or none; nobody learns which.
         """
-        owner = handler.kernel_manager.owner(handler.path_kwargs.get("kernel_id", ""))
+        kernels: Any = handler.kernel_manager
+        owner = kernels.owner(handler.path_kwargs.get("kernel_id", ""))
         if owner is None or owner != user.username:
             raise HTTPError(404, "There is no such kernel.")
         return True

@@ -21,7 +21,7 @@ _KERNEL = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 _OURS = "x-tiltyard-"
 
 
-class PageHandler(TornadoVoilaHandler):  # type: ignore[misc]  voila is untyped
+class PageHandler(TornadoVoilaHandler):
     """The page: starts a kernel that acts for the visitor, and shows what it makes."""
 
     @tornado.web.authenticated

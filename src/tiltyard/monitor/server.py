@@ -26,26 +26,19 @@ _EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 ]
-_FAILED = "Reload the page; if that does not help, tell an operator: the Monitor's log says what happened."
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        # Widgets and Voila's page carry scripts in themselves; anywidget imports from a blob.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:",
-        "style-src 'self' 'unsafe-inline' blob: data:",
-        "img-src 'self' blob: data:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'self'",
-    )
+_FAILED = "Reload the page; if that does not help, tell an operator to read the Monitor's log."
+_POLICY = (
+    "default-src 'self'; "
+    # Voila's page carries scripts in itself, and anywidget imports from a blob.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
+    "style-src 'self' 'unsafe-inline' blob: data:; "
+    "img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
-"""Browsers ask no other host for anything, whatever a page wants."""
+"""A browser asks no other host for anything, whatever a page wants."""
 
 
-class MonitorServer(Voila):  # type: ignore[misc]  voila is untyped
+class MonitorServer(Voila):
     """Voila with one notebook, the hub's logins and tickets for control.
 
     Args:
@@ -95,6 +88,8 @@ class MonitorServer(Voila):  # type: ignore[misc]  voila is untyped
             "compress_response": True,
             "desk": self.desk,
             "headers": {"Content-Security-Policy": _POLICY},
+            # Jupyter's own error pages say what this installation runs on.
+            "jinja2_env": made["voila_jinja2_env"],
             "log_function": log_request,
         }
 
