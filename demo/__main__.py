@@ -14,7 +14,7 @@ from demo import screen
 from demo.site import ROOT, Site, make_home
 from demo.story import Story
 
-HOURS_A_SECOND = 24.0
+HOURS_A_SECOND = 6.0
 INTERRUPTED = 130
 
 
@@ -29,27 +29,27 @@ def main() -> int:
         screen.failed(f"This did not come out: {error}")
         return 1
     except KeyboardInterrupt:
-        return 0 if _TOLD else INTERRUPTED
+        return 0 if _STAYING else INTERRUPTED
     return 0
 
 
-_TOLD: list[str] = []
-"""The stories told to their end; Ctrl-C is the way to end the demo then."""
+_STAYING: list[str] = []
+"""Not empty when the demo is one that stays up: Ctrl-C is the way to end it."""
 
 
 def _tell(site: Site, options: argparse.Namespace) -> None:
     speed = options.speed or (None if options.once else HOURS_A_SECOND)
     story = Story(site, speed, time.monotonic())
-    story.tell()
     if options.once:
+        story.tell()
         screen.note("Every step came out. To try a call, leave out --once and use:")
         screen.command([story.curl])
         return
-    _TOLD.append("")
+    _STAYING.append("")
+    story.show()
     screen.chapter("It stays up until Ctrl-C. To look at:")
     for line in _looks(site):
         screen.note(line)
-    screen.command([story.curl])
     signal.pause()
 
 
@@ -57,6 +57,7 @@ def _looks(site: Site) -> list[str]:
     tiltyard = f"{ROOT / '.venv/bin/tiltyard'} --home {site.home} --config {site.config}"
     return [
         f"{tiltyard} versions bikeshare      (or models, metrics, ledger, runs, doctor …)",
+        f"{site.monitor_url}   the Monitor",
         f"{site.gateway_url}/models/bikeshare/openapi.json   what applications send",
         f"{site.gateway_url}/metrics   for Prometheus",
         f"http://127.0.0.1:{site.control_port}/api/v1/openapi.json   control's API",

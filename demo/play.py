@@ -1,7 +1,7 @@
 """Plays what was held back, in the data's own time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,18 +19,24 @@ class Production:
         rides: for the shop, in the order of their hours.
         readings: for telemetry; they are spread over all the hours.
         speed: hours of the data a second; None for as fast as it goes.
+        on_answer: told of the version that answered the shop, and until which hour.
     """
 
     shop: Application
     telemetry: Application
 
     def __init__(
-        self, rides: list[Observation], readings: list[Observation], speed: float | None
+        self,
+        rides: list[Observation],
+        readings: list[Observation],
+        speed: float | None,
+        on_answer: Callable[[int, datetime], None] = lambda version, until: None,
     ) -> None:
         self.rides = rides
         self._readings = readings
         self._pace = len(readings) / len(rides)
         self._speed = speed
+        self._on_answer = on_answer
 
     @property
     def calls(self) -> int:
@@ -71,8 +77,11 @@ class Production:
                 getattr(self, name).close()
 
     def _play(self, chunk: Sequence[Observation]) -> None:
-        self.shop.predict(chunk)
-        self.shop.send_actuals(chunk[-1].at)
+        answer = self.shop.predict(chunk)
+        now = chunk[-1].at
+        self.shop.send_actuals(now)
+        if now is not None:
+            self._on_answer(int(answer["version"]), now)
         self._read(int(self._pace * len(chunk)))
 
     def _read(self, count: int) -> None:

@@ -45,11 +45,11 @@ def failed(what: str) -> None:
     console.print(Text.assemble(("✗ ", "red"), (what, "red")))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a small table; the first column is text, the others are numbers."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: bool = True) -> None:
+    """Print a small table; the columns behind the first are numbers, unless not ``right``."""
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2))
     for number, column in enumerate(columns):
-        shown.add_column(column, justify="right" if number else "left")
+        shown.add_column(column, justify="right" if number and right else "left")
     for row in rows:
         shown.add_row(*(Text(_cell(value)) for value in row))
     console.print(shown)

@@ -46,12 +46,15 @@ class Site:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.control_port = free_port(8700)
-        self.gateway_port = free_port(8701, self.control_port)
+        ports = free_ports(8700, 6)
+        self.control_port, self.gateway_port, hub, hub_api, proxy_api, monitor = ports
+        self.hub_url = f"http://127.0.0.1:{hub}/"
         self.config = home / "tiltyard.toml"
         self.config.write_text(
             f"[control]\nport = {self.control_port}\n"
             f"[gateway]\nport = {self.gateway_port}\n"
+            f"[hub]\nport = {hub}\napi_port = {hub_api}\nproxy_api_port = {proxy_api}\n"
+            f"[monitor]\nport = {monitor}\n"
             "[runner]\nconcurrency = 2\n"
             f"[pipelines]\npath = {json.dumps(str(ROOT / 'pipelines'))}\n"
         )
@@ -61,6 +64,11 @@ class Site:
     def gateway_url(self) -> str:
         """Where applications call."""
         return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def monitor_url(self) -> str:
+        """Where people look."""
+        return f"{self.hub_url}services/monitor/"
 
     def __enter__(self) -> "Site":
         screen.command(["tiltyard", "up"])
@@ -85,13 +93,16 @@ class Site:
         if self._up is not None:
             self._stop(self._up)
 
-    def run(self, *words: str, expect: int = 0, quiet: bool = False) -> Outcome:
+    def run(
+        self, *words: str, expect: int | None = 0, quiet: bool = False, given: str | None = None
+    ) -> Outcome:
         """Run a command of `tiltyard`.
 
         Args:
             *words: after ``tiltyard``.
-            expect: the exit code that it must have.
+            expect: the exit code that it must have; None for any.
             quiet: do not show it.
+            given: its standard input.
 
         Raises:
             StepFailedError: it exits otherwise.
@@ -102,11 +113,12 @@ class Site:
             [*_tiltyard(), *words],
             env=self._environment(),
             cwd=ROOT,
+            input=given,
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode != expect:
+        if expect is not None and done.returncode != expect:
             raise screen.StepFailedError(
                 f"`tiltyard {' '.join(words)}` exits {expect}; it exited {done.returncode}: "
                 f"{done.stderr.strip() or done.stdout.strip()}"
@@ -161,6 +173,14 @@ def make_home(home: Path) -> None:
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
     (home / MARK).write_text("made by scripts/demo, which removes it when it starts again\n")
+
+
+def free_ports(first: int, count: int) -> list[int]:
+    """Return ports that nothing listens on, near a first one if they can be had."""
+    found: list[int] = []
+    for wanted in range(first, first + count):
+        found.append(free_port(wanted, *found))
+    return found
 
 
 def free_port(wanted: int, *taken: int) -> int:

@@ -10,6 +10,7 @@ from demo import data, screen
 from demo.application import Application
 from demo.data import Observation
 from demo.measures import MONTHS, Measures
+from demo.people import Invitation
 from demo.play import Production
 from demo.site import Site
 
@@ -34,8 +35,26 @@ class Story:
         rides, readings = data.rides(), data.readings()
         self._bikes = Measures(site, BIKES, rides)
         self._shuttle = Measures(site, SHUTTLE, readings)
-        self._production = Production(list(rides), readings, speed)
+        self._production = Production(list(rides), readings, speed, self._tell_of_answer)
+        self._answering: int | None = None
+        self._invitation = Invitation(site)
         self.curl = ""
+
+    def show(self) -> None:
+        """Bring it up, invite, and play the year for who looks on and decides.
+
+        Raises:
+            StepFailedError: a step did not come out.
+        """
+        try:
+            self.first_prediction()
+            self.challengers()
+            self._invitation.add_people()
+            self._invitation.tell()
+            screen.command([self.curl])
+            self.year_to_watch()
+        finally:
+            self._production.close()
 
     def tell(self) -> None:
         """Tell all of it.
@@ -46,6 +65,7 @@ class Story:
         try:
             self.first_prediction()
             self.challengers()
+            self._invitation.add_people()
             self.april()
             self.retraining()
             self.rest_of_the_year()
@@ -58,7 +78,7 @@ class Story:
         """From the lake to a champion that answers."""
         screen.chapter("From the data lake to the first prediction")
         self._site.run("lake", "load")
-        self._site.run("run", "prepare", BIKES)
+        self._site.run("run", "prepare", BIKES, "--owner-group", "rentals")
         self._train(BIKES, 1, "estimator=forest")
         self._site.run("deploy", BIKES, "1")
         self._site.run("promote", BIKES, "1", "--reason", "the first one")
@@ -77,7 +97,7 @@ class Story:
         site = self._site
         with ThreadPoolExecutor() as both:
             training = both.submit(self._train, BIKES, 2, "estimator=linear")
-            site.run("run", "prepare", SHUTTLE)
+            site.run("run", "prepare", SHUTTLE, "--owner-group", "flight")
             training.result()
             deploying = both.submit(site.run, "deploy", BIKES, "2")
             self._train(SHUTTLE, 1, "estimator=logistic")
@@ -143,6 +163,27 @@ class Story:
             "since May version 3 errs less than the others would have",
         )
         self._tell_of_shuttle()
+
+    def year_to_watch(self) -> None:
+        """Play at a visible speed, and say what a person may do about what is seen."""
+        screen.chapter("The year goes by: April")
+        self._production.play(MONTHS[1], hours=1)
+        outcome = self._site.run("check", BIKES, "--json", expect=None, quiet=True)
+        screen.note("April is over. `tiltyard check bikeshare` says:")
+        for reason in outcome.json["reasons"]:
+            screen.note(f"  {reason}")
+        screen.note("The Monitor shows it too. Retrain there, then To Champion; the year goes on.")
+        for month in range(1, LAST):
+            screen.chapter(f"The year goes by: {MONTHS[month]:%B}")
+            self._production.play(MONTHS[month + 1], hours=1)
+        self._production.finish()
+        screen.note("The year is over: no more calls come, but all of it can still be looked at.")
+
+    def _tell_of_answer(self, version: int, until: datetime) -> None:
+        """Say when another version answers than before."""
+        if self._answering not in {None, version}:
+            screen.note(f"{until:%d %B, %H} h: version {version} answers now")
+        self._answering = version
 
     def rolling_back(self) -> None:
         """Back to the old champion and forth again, with the ledger whole."""

@@ -32,7 +32,9 @@ NAMES = {"{model}": "bikes", "{version}": "1", "{name}": "g"}
 LEAST = {
     "viewer": {
         "me", "list_models", "get_model", "get_history", "list_versions", "get_version",
-        "list_deployments", "get_ledger", "get_metrics", "check_model", "read_scored",
+        "list_deployments", "get_ledger", "get_metrics",
+        "get_overview",
+        "get_series", "check_model", "read_scored",
         "get_progress", "list_runs", "get_run", "read_run_log", "list_gateways",
         "follow_events",
     },

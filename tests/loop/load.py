@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("model")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rate", type=float, default=240.0)
+    parser.add_argument("--rate", type=float, default=320.0)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--actuals", type=float, default=0.3)
     parser.add_argument("--seconds", type=float, default=1800.0)

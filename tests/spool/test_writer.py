@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -285,3 +286,37 @@ def _python(script: str) -> "subprocess.CompletedProcess[str]":
         env=environment,
         check=False,
     )
+
+
+async def test_space_reserved_in_vain_is_no_record_and_no_loss(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A segment is longer than what is written while it grows, and exact when it is done."""
+    writer = make_writer(tmp_path, segment_bytes=300)
+    kept = await write_predictions(writer, 4)
+    kept += await write_predictions(writer, 1)
+    (_, done), (_, growing) = segments(tmp_path)
+    assert done.read_bytes()[-1:] != b"\0"
+    assert growing.read_bytes().endswith(b"\0" * 1_000_000)
+    killed = tmp_path / "killed"
+    shutil.copytree(tmp_path, killed, ignore=shutil.ignore_patterns("killed"))
+    writer.close()
+    assert growing.read_bytes()[-1:] != b"\0"
+    assert seqs(SpoolReader(killed).read(0, 100)) == kept
+    make_writer(killed).close()
+    assert (killed / growing.name).read_bytes() == growing.read_bytes()
+    assert seqs(SpoolReader(killed).read(0, 100)) == kept
+    assert "torn" not in caplog.text
+
+
+async def test_a_durable_record_turned_into_zeros_is_damage(tmp_path: Path) -> None:
+    """Zeros end a segment only where nothing follows them."""
+    writer = make_writer(tmp_path)
+    await write_predictions(writer, 2)
+    await write_predictions(writer, 2)
+    writer.close()
+    _, path = segments(tmp_path)[-1]
+    data = path.read_bytes()
+    path.write_bytes(bytes(40) + data[40:])
+    with pytest.raises(IntegrityError, match="damaged at byte 0"):
+        SpoolReader(tmp_path).read(0, 100)

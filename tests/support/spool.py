@@ -61,10 +61,10 @@ class WatchedDisk(Disk):
         self.calls.append("create")
         return super().create(path)
 
-    def write(self, fd: int, data: memoryview) -> int:
+    def write(self, fd: int, data: memoryview, offset: int) -> int:
         """Note it and do it."""
         self.calls.append("write")
-        return super().write(fd, data)
+        return super().write(fd, data, offset)
 
     def sync(self, fd: int) -> None:
         """Note it and do it."""
@@ -84,12 +84,12 @@ class ForgetfulDisk(Disk):
     """
 
     def __init__(self, syncs: int | None = None) -> None:
-        self._unsynced: dict[int, bytearray] = {}
+        self._unsynced: dict[int, list[tuple[int, bytes]]] = {}
         self._syncs_left = syncs
 
-    def write(self, fd: int, data: memoryview) -> int:
+    def write(self, fd: int, data: memoryview, offset: int) -> int:
         """Take it into memory."""
-        self._unsynced.setdefault(fd, bytearray()).extend(data)
+        self._unsynced.setdefault(fd, []).append((offset, bytes(data)))
         return len(data)
 
     def sync(self, fd: int) -> None:
@@ -98,7 +98,8 @@ class ForgetfulDisk(Disk):
             raise OSError(errno.EIO, "the medium is gone")
         if self._syncs_left is not None:
             self._syncs_left -= 1
-        super().write(fd, memoryview(bytes(self._unsynced.pop(fd, b""))))
+        for offset, data in self._unsynced.pop(fd, []):
+            super().write(fd, memoryview(data), offset)
         super().sync(fd)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from tiltyard.client.calls import Calls, text_of
+from tiltyard.types.monitor import Overview, Series
 from tiltyard.types.registry import Deployment, DeploymentState, LedgerEntry, Promotion
 
 
@@ -84,10 +85,42 @@ class LiveCalls(Calls):
         start: datetime | None = None,
         end: datetime | None = None,
         known_by: datetime | None = None,
+        basis: str = "rows",
     ) -> dict[str, Any]:
-        """Return ``{"version", "source", "metrics", "rows"}``; by default of the champion."""
+        """Return a ``types.monitor.MetricsReport`` as a dictionary; by default of the champion."""
         window = {"start": text_of(start), "end": text_of(end), "known_by": text_of(known_by)}
-        return self._dict(f"/models/{model}/metrics", version=version, source=source, **window)
+        how = {"version": version, "source": source, "basis": basis}
+        return self._dict(f"/models/{model}/metrics", **how, **window)
+
+    def series(
+        self,
+        model: str,
+        variable: str,
+        *,
+        version: int | None = None,
+        source: str = "live",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        points: int = 2000,
+    ) -> Series:
+        """Return what to draw of a variable; by default as the champion saw it.
+
+        Args:
+            model: its name.
+            variable: a column of the call schema, or the target.
+            version: whose history and predictions.
+            source: ``history`` or ``live``.
+            start: first event time.
+            end: first event time that is left out.
+            points: at most so many.
+        """
+        how = {"variable": variable, "version": version, "source": source, "points": points}
+        window = {"start": text_of(start), "end": text_of(end)}
+        return self._get(Series, f"/models/{model}/series", **how, **window)
+
+    def overview(self, model: str) -> Overview:
+        """Return where a model stands: versions, deployments, live data, runs."""
+        return self._get(Overview, f"/models/{model}/overview")
 
     def check(self, model: str) -> dict[str, Any]:
         """Return the report whether the champion degrades."""

@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 
 from tiltyard.artifacts import ArtifactStore
 from tiltyard.control.changes import Changes
+from tiltyard.control.history_series import HistorySeries
+from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry
 from tiltyard.settings import Settings
@@ -23,6 +25,7 @@ class Parts:
 
     Attributes:
         verifiers: know the tokens, asked in this order.
+        people: asks the hub who somebody is.
         changes: tells who waits for something that it may have come.
     """
 
@@ -31,7 +34,9 @@ class Parts:
     store: Store
     artifacts: ArtifactStore
     performance: Performance
+    histories: HistorySeries
     changes: Changes
+    people: People
     verifiers: tuple["Verifier", ...] = ()
 
     @property

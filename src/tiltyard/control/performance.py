@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tiltyard.errors import ConflictError, NotFoundError
+from tiltyard.control import tiers
+from tiltyard.errors import ConflictError, InvalidInputError, NotFoundError
 from tiltyard.registry import Registry
 from tiltyard.stores.base import Store, Window
 from tiltyard.types.registry import Model, Version
@@ -34,7 +35,9 @@ class Performance:
     def __init__(self, registry: Registry, store: Store) -> None:
         self._registry = registry
         self._store = store
-        # A version's history never changes, and reading it is most of the work of a check.
+        # A version's history never changes, and reading it is most of the work of a check and
+        # of a dashboard's table.
+        self._on_history = lru_cache(maxsize=128)(self._judge_history)
         self._reference = lru_cache(maxsize=32)(self._summarise_history)
 
     def on_history(self, model: Model, version: Version, window: Window) -> dict[str, Any]:
@@ -47,6 +50,11 @@ class Performance:
         digest = version.manifest.provenance.history_digest
         if digest is None:
             raise NotFoundError("history of", f"{model.name} version {version.version}")
+        return dict(self._on_history(model.name, version.version, digest, window))
+
+    def _judge_history(self, name: str, number: int, digest: str, window: Window) -> dict[str, Any]:
+        model = self._registry.models.get(name)
+        version = self._registry.versions.get(name, number)
         call = model.call_schema
         names = [call.target, *([call.event_time] if call.event_time else [])]
         history = pa.Table.from_batches(self._store.read_history(model.name, digest, names))
@@ -60,6 +68,32 @@ class Performance:
         """Return the metrics of the live rows that a version answered or followed."""
         made = self._store.scored(model.name, version.version, window)
         return _metrics(model.task, version, made["actual"], made)
+
+    def from_summaries(
+        self, model: Model, version: Version, window: Window
+    ) -> tuple[dict[str, Any], dict[str, float]]:
+        """Return metrics of live rows from summaries, and how far some may be off.
+
+        The window is widened to whole minutes. What the worker has not summarised yet, of the
+        last seconds, is not in them.
+
+        Raises:
+            InvalidInputError: ``known_by``: summaries know the last actuals only.
+        """
+        from tiltyard.evaluation.from_sums import metrics_from, roc_auc_from  # noqa: PLC0415
+
+        if window.known_by is not None:
+            raise InvalidInputError("known_by needs each row: ask with basis=rows.")
+        known = self._store.event_range(model.name)
+        start, end = (0, 0) if known is None else (known[0], known[1] + 1)
+        start = start if window.start is None else max(window.start, start)
+        end = end if window.end is None else min(window.end, end)
+        # An empty range must not be widened to a minute.
+        summary = tiers.whole(self._store, model.name, version.version, start, max(start, end))
+        metrics = metrics_from(summary, model.task)
+        if summary.classes is None or (found := roc_auc_from(summary.classes)) is None:
+            return metrics, {}
+        return metrics | {"roc_auc": found[0]}, {"roc_auc": found[1]}
 
     def check(self, model: Model) -> "CheckReport":
         """Compare the champion's live rows up to the newest event with its hold-out.

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tiltyard.evaluation.metrics import METRICS
 from tiltyard.evaluation.outcomes import ClassSums, ErrorSums
 from tiltyard.evaluation.summaries import Summary
+from tiltyard.types.metrics import METRICS
 from tiltyard.types.schema import Task
 
 Matrix = Sequence[Sequence[int]]
@@ -20,6 +20,23 @@ def metrics_from(summary: Summary, task: Task) -> dict[str, Any]:
     if task is Task.REGRESSION:
         return _regression(summary.errors or ErrorSums())
     return _classification(summary.classes or ClassSums((), [[0]]))
+
+
+def roc_auc_from(sums: ClassSums) -> tuple[float, float] | None:
+    """Return the ROC AUC of two classes from the histograms of scores, and how far it is off.
+
+    Pairs of different bins are ordered for certain; those of one bin count one half, and could
+    be all right or all wrong: the bound is half their share (Mann and Whitney's U by bins).
+    """
+    pairs = sum(sums.positives) * sum(sums.negatives)
+    if not pairs:
+        return None
+    below, ordered, tied = 0, 0, 0
+    for positives, negatives in zip(sums.positives, sums.negatives, strict=True):
+        ordered += positives * below
+        tied += positives * negatives
+        below += negatives
+    return (ordered + tied / 2) / pairs, tied / 2 / pairs
 
 
 def _regression(sums: ErrorSums) -> dict[str, Any]:

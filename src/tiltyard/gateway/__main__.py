@@ -23,8 +23,13 @@ DRAIN_S = 3
 BACKLOG = 2048
 
 
+SWITCH_INTERVAL_S = 5e-5
+"""How long the spool's thread waits for Python's lock while the loop works: less than a sync."""
+
+
 def main() -> int:
     """Serve; return the exit code."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -16,6 +16,9 @@ from tiltyard.spool.segments import Cleaner, segment_path
 logger = logging.getLogger(__name__)
 
 
+RESERVE_BYTES = 1 << 20
+
+
 class Group(msgspec.Struct, frozen=True):
     """Frames that are kept together, and whom to tell."""
 
@@ -64,7 +67,7 @@ class Committer:
         self._cleaned_at = 0.0
         self._fd: int | None = None
         self._path: Path | None = None
-        self._length = self._pending = 0
+        self._length = self._pending = self._reserved = 0
         self.durable_seq = last_seq
         self.disk_full = False
 
@@ -82,20 +85,34 @@ class Committer:
 
     def _write(self, groups: Sequence[Group]) -> None:
         if self._fd is not None and self._length >= self._segment_bytes:
-            self._disk.close(self._fd)
-            self._fd = None
+            self._close_segment(self._fd)
         if self._fd is None:
             self._create(segment_path(self._folder, groups[0].first_seq))
         data = b"".join([group.frames for group in groups])
         self._pending = len(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._disk.write(self._open(), rest) :]
+        self._reserve(self._open(), self._length + len(data))
+        written = 0
+        while written < len(data):
+            rest = memoryview(data)[written:]
+            written += self._disk.write(self._open(), rest, self._length + written)
 
     def _create(self, path: Path) -> None:
         self._fd = self._disk.create(path)
-        self._path, self._length = path, 0
+        self._path, self._length, self._reserved = path, 0, 0
         self._disk.sync_folder(self._folder)
+
+    def _reserve(self, fd: int, end: int) -> None:
+        """Keep the file longer than what is written; where there is no space it is not."""
+        if end > self._reserved:
+            more = max(RESERVE_BYTES, end - self._reserved)
+            if self._disk.reserve(fd, self._reserved, more):
+                self._reserved += more
+
+    def _close_segment(self, fd: int) -> None:
+        """Give back what was reserved in vain; if that is lost, zeros end the file."""
+        self._disk.truncate(fd, self._length)
+        self._disk.close(fd)
+        self._fd = None
 
     def _open(self) -> int:
         if self._fd is None:
@@ -116,6 +133,7 @@ class Committer:
     def _refuse(self, error: OSError) -> TiltyardError:
         if self._fd is not None:
             self._disk.truncate(self._fd, self._length)
+            self._reserved = self._length
         if not self.disk_full:
             self.disk_full = True
             logger.error("the spool's disk is full (%s): refusing until there is space", error)
@@ -141,5 +159,5 @@ class Committer:
     def close(self) -> None:
         """Close the files."""
         if self._fd is not None:
-            self._disk.close(self._fd)
+            self._close_segment(self._fd)
         self._mark.close()

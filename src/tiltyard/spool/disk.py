@@ -10,18 +10,34 @@ from pathlib import Path
 FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the operating system answers when there is no space."""
 
+_NOT_TO_BE_HAD = {*FULL, errno.EBADF, errno.EINVAL, errno.EOPNOTSUPP}
+
 
 class Disk:
     """The operating system's files."""
 
     def create(self, path: Path) -> int:
-        """Make a new file for appending and return its descriptor."""
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        """Make a new file and return its descriptor."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         return os.open(path, flags, 0o640)
 
-    def write(self, fd: int, data: memoryview) -> int:
-        """Append, and return how many bytes were taken."""
-        return os.write(fd, data)
+    def reserve(self, fd: int, offset: int, length: int) -> bool:
+        """Lengthen the file by zeros, so that a later sync need not write its length.
+
+        Returns:
+            Whether that came out; if not, a write will tell why.
+        """
+        try:
+            os.posix_fallocate(fd, offset, length)
+        except OSError as error:
+            if error.errno not in _NOT_TO_BE_HAD:
+                raise
+            return False
+        return True
+
+    def write(self, fd: int, data: memoryview, offset: int) -> int:
+        """Write at an offset, and return how many bytes were taken."""
+        return os.pwrite(fd, data, offset)
 
     def sync(self, fd: int) -> None:
         """Return when the file's data and length are on the medium."""

@@ -36,6 +36,15 @@ def read_frame(file: BinaryIO) -> bytes | None:
     return payload if len(payload) == length and zlib.crc32(payload) == crc else None
 
 
+def is_blank(file: BinaryIO, offset: int) -> bool:
+    """Return whether a file holds nothing but zeros from an offset on: reserved, never written."""
+    file.seek(offset)
+    while part := file.read(1 << 20):
+        if part.count(0) != len(part):
+            return False
+    return True
+
+
 def read_segment(path: Path) -> Iterator[tuple[int, LogRecord]]:
     """Yield (offset behind the frame, record) for each good frame from the start on."""
     offset = 0

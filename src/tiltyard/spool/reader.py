@@ -2,12 +2,11 @@
 
 import bisect
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from tiltyard.errors import IntegrityError
-from tiltyard.spool.frames import HEADER, read_frame
+from tiltyard.spool.frames import HEADER, is_blank, read_frame
 from tiltyard.spool.marks import DurableMark, read_confirmed, read_info, write_confirmed
 from tiltyard.spool.segments import segments
 from tiltyard.types.records import LogRecord, decode_record
@@ -108,5 +107,5 @@ def _records(path: Path, offset: int) -> Iterator[tuple[int, LogRecord]]:
         while (payload := read_frame(file)) is not None:
             offset += HEADER.size + len(payload)
             yield offset, decode_record(payload)
-        if offset < os.fstat(file.fileno()).st_size:
+        if not is_blank(file, offset):
             raise IntegrityError(f"{path} is damaged at byte {offset}: its disk lost records.")

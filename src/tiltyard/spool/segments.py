@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tiltyard.spool.disk import Disk
-from tiltyard.spool.frames import read_segment
+from tiltyard.spool.frames import is_blank, read_segment
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,13 @@ def _recover_segment(path: Path, disk: Disk) -> int | None:
     good, last = 0, None
     for offset, record in read_segment(path):
         good, last = offset, record.seq
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    with path.open("rb") as file:
+        torn = not is_blank(file, good)
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        if (torn := os.fstat(fd).st_size - good) > 0:
-            logger.warning("dropping a torn tail of %d bytes from %s", torn, path)
+        if (tail := os.fstat(fd).st_size - good) > 0:
+            if torn:
+                logger.warning("dropping a torn tail of %d bytes from %s", tail, path)
             disk.truncate(fd, good)
         disk.sync(fd)
     finally:

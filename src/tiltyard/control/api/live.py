@@ -1,7 +1,6 @@
 """How versions do: metrics, the check, scored rows, and followers."""
 
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -12,31 +11,16 @@ from tiltyard.control.auth import Anyone, owned, require
 from tiltyard.control.bodies import ARROW_ANSWER, arrow_answer
 from tiltyard.control.followers import Progress
 from tiltyard.control.parts import Parts, Wired
-from tiltyard.errors import ConflictError
+from tiltyard.errors import ConflictError, InvalidInputError
 from tiltyard.registry.clock import microseconds
 from tiltyard.stores.base import Window
 from tiltyard.types.base import Document
+from tiltyard.types.monitor import Basis, MetricsReport, Source
 from tiltyard.types.registry import Model, Principal, Scope, Version
 
 router = APIRouter(prefix="/models/{model}", tags=["live"])
 
 Replayer = Annotated[Principal, require(Scope.SCIENTIST, Scope.RUNNER)]
-
-
-class Source(StrEnum):
-    """Whose rows: those of the history, or live ones."""
-
-    HISTORY = "history"
-    LIVE = "live"
-
-
-class MetricsReport(Document):
-    """A version's metrics; ``rows`` are those with prediction and actual."""
-
-    version: int
-    source: Source
-    metrics: dict[str, Any]
-    rows: int
 
 
 class Check(Document):
@@ -69,16 +53,33 @@ def get_metrics(
     start: AwareDatetime | None = None,
     end: AwareDatetime | None = None,
     known_by: AwareDatetime | None = None,
+    basis: Basis = Basis.ROWS,
 ) -> MetricsReport:
-    """Return a version's metrics (the champion's by default) in a window of event times."""
+    """Return a version's metrics (the champion's by default) in a window of event times.
+
+    From summaries they cost the same however many rows there are; the window is widened to
+    whole minutes then, and ``approximate`` says what is not exact, and by how much at most.
+    Metrics over history are always from its rows.
+    """
     found = parts.registry.models.get(model)
-    judged = _version(parts, found, version)
-    window = _window(start, end, known_by)
-    look = parts.performance.on_live
+    judged = version_of(parts, found, version)
+    window = window_of(start, end, known_by)
+    off: dict[str, float] = {}
     if source is Source.HISTORY:
-        look = parts.performance.on_history
-    metrics = look(found, judged, window)
-    return MetricsReport(version=judged.version, source=source, metrics=metrics, rows=metrics["n"])
+        basis = Basis.ROWS
+        metrics = parts.performance.on_history(found, judged, window)
+    elif basis is Basis.SUMMARIES:
+        metrics, off = parts.performance.from_summaries(found, judged, window)
+    else:
+        metrics = parts.performance.on_live(found, judged, window)
+    return MetricsReport(
+        version=judged.version,
+        source=source,
+        metrics=metrics,
+        rows=metrics["n"],
+        basis=basis,
+        approximate=off,
+    )
 
 
 @router.get("/check")
@@ -101,7 +102,7 @@ def read_scored(
 ) -> StreamingResponse:
     """Stream the live rows that a version answered or followed; with a limit the newest."""
     parts.registry.versions.get(model, version)
-    table = parts.store.scored(model, version, _window(start, end, known_by), limit)
+    table = parts.store.scored(model, version, window_of(start, end, known_by), limit)
     return arrow_answer(table.schema, table.to_batches())
 
 
@@ -121,15 +122,30 @@ def get_progress(model: str, version: int, _: Anyone, parts: Wired) -> Progress:
     return followers.progress(parts.store, model, version)
 
 
-def _version(parts: Parts, model: Model, version: int | None) -> Version:
+def version_of(parts: Parts, model: Model, version: int | None) -> Version:
+    """Return a version, the champion by default.
+
+    Raises:
+        ConflictError: there is no champion.
+        NotFoundError: there is no such version.
+    """
     version = model.champion if version is None else version
     if version is None:
         raise ConflictError(f"{model.name} has no champion: name a version.")
     return parts.registry.versions.get(model.name, version)
 
 
-def _window(
-    start: AwareDatetime | None, end: AwareDatetime | None, known_by: AwareDatetime | None
+def window_of(
+    start: AwareDatetime | None,
+    end: AwareDatetime | None,
+    known_by: AwareDatetime | None = None,
 ) -> Window:
+    """Return a window of the store.
+
+    Raises:
+        InvalidInputError: it ends before it starts.
+    """
+    if start is not None and end is not None and start > end:
+        raise InvalidInputError(f"The window starts at {start} and ends before, at {end}.")
     at = (None if t is None else microseconds(t) for t in (start, end, known_by))
     return Window(*at)

@@ -1,5 +1,6 @@
 """The columns of a batch, checked and with unknown levels seen to."""
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ class BatchColumns:
         """
         flat = np.frombuffer(numeric, dtype="<f8")
         matrix = flat.reshape(n, len(self.numeric)).astype(np.float64)
-        if not np.isfinite(matrix.sum()):  # a quick look; only then a thorough one
+        if not math.isfinite(np.add.reduce(flat)):  # a quick look; only then a thorough one
             self._check_missing_doubles(matrix)
         return matrix
 
