@@ -203,10 +203,20 @@ def add_people(api: str, token: str) -> None:
 def run_tiltyard(
     environment: dict[str, str], *words: str, text: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command of `tiltyard` to its end; in this process, which is quicker."""
-    own = {name: value for name, value in environment.items() if name.startswith("TILTYARD_")}
-    result = CliRunner(env={**own, "COLUMNS": "200"}).invoke(app, list(words), input=text)
-    return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
+    """Run a command of `tiltyard` to its end; `tiltyard user` in this process, being quicker."""
+    if words[0] == "user":
+        own = {name: value for name, value in environment.items() if name.startswith("TILTYARD_")}
+        result = CliRunner(env={**own, "COLUMNS": "200"}).invoke(app, list(words), input=text)
+        return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
+    return subprocess.run(
+        [sys.executable, "-m", "tiltyard.cli", *words],
+        env=environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def answers(url: str) -> bool:
