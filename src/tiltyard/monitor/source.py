@@ -9,6 +9,9 @@ from tiltyard.errors import NotFoundError
 from tiltyard.types.monitor import Overview, Series
 from tiltyard.types.registry import Model, Principal
 
+POINTS = 500
+"""Of a series: rows beyond that are drawn as means, which can be read."""
+
 WINDOWS = {
     "all": ("All live data", None),
     "30d": ("Last 30 days", timedelta(days=30)),
@@ -92,7 +95,11 @@ def look(client: ControlClient, choice: Choice) -> Look:
         version,
         history=_history(client, name, version, variable or overview.model.call_schema.target),
         live=client.series(
-            name, variable or overview.model.call_schema.target, version=version, start=start
+            name,
+            variable or overview.model.call_schema.target,
+            version=version,
+            start=start,
+            points=POINTS,
         ),
         hold_out=next(v for v in overview.versions if v.version == version).manifest.metrics,
         whole=_whole(client, name, version),
@@ -114,7 +121,7 @@ def _start(newest: datetime | None, window: str) -> datetime | None:
 
 def _history(client: ControlClient, model: str, version: int, variable: str) -> Series | None:
     try:
-        return client.series(model, variable, version=version, source="history")
+        return client.series(model, variable, version=version, source="history", points=POINTS)
     except NotFoundError:  # logged without predictions, or before the column was there
         return None
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tiltyard.control import run_logs
 from tiltyard.control.api.models import find
-from tiltyard.control.auth import Anyone, Scientist, must_own, require
+from tiltyard.control.auth import Anyone, Scientist, group_for, must_own, require
 from tiltyard.control.bodies import Responses
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import NotFoundError
@@ -71,6 +71,8 @@ def request_run(body: RunRequest, principal: Scientist, parts: Wired) -> Run:
     if (model := _model_of(parts, body)) is not None:
         must_own(principal, model)
         groups = (model.owner_group,)
+    elif body.owner_group is not None:
+        groups = (group_for(principal, body.owner_group),)
     return parts.registry.runs.enqueue(body, principal.name, groups)
 
 
