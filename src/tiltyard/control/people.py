@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 
 import httpx
@@ -95,6 +96,8 @@ class _Hub:
         self._http = httpx.Client(
             base_url=url,
             timeout=TIMEOUT_S,
+            # One person's cookie must never travel with another's token.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,
             verify=url.startswith("https:"),
         )
