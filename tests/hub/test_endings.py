@@ -33,7 +33,7 @@ def own_site(tmp_path: Path) -> Iterator[PeopledYard]:
 
 
 def test_a_life_with_servers(own_site: PeopledYard) -> None:
-    """The hub is killed and the server runs on; Ctrl-C ends all; so does kill -9."""
+    """Hub and proxy are killed, the server runs on; Ctrl-C ends all; so does kill -9."""
     site = own_site
     with site.visitor("sam") as sam:
         lab = Lab(sam, site.start_server(sam, "sam"))
@@ -46,6 +46,11 @@ def test_a_life_with_servers(own_site: PeopledYard) -> None:
         assert int(lab.run(kernel, PID)) == pid
         wait_for(lambda: _answers(f"{site.url}/hub/health"), 60, site.logs)
         assert sam.call("GET", "/users/sam").json()["server"] == "/user/sam/"
+        assert int(lab.run(kernel, PID)) == pid
+
+        [proxy] = [p for p in site.processes("proxy") if "configurable" in p.cmdline()[1]]
+        proxy.kill()
+        wait_for(lambda: _answers(f"{site.url}/user/sam/api"), 60, site.logs)
         assert int(lab.run(kernel, PID)) == pid
 
         mark = _mark(site)
