@@ -9,12 +9,11 @@ from sklearn import metrics as sk
 
 from tiltyard.errors import NotFoundError
 from tiltyard.evaluation.metrics import (
-    METRICS,
-    better,
     classification_metrics,
     metrics_for,
     regression_metrics,
 )
+from tiltyard.types.metrics import METRICS, better
 from tiltyard.types.schema import Label, Task
 
 RNG = np.random.default_rng(20120401)

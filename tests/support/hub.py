@@ -94,6 +94,17 @@ class HubSite:
         found: dict[str, Any] = answer.json()
         return {**found, "groups": sorted(found["groups"])}
 
+    def restart(self) -> None:
+        """Start a hub again that was killed, and wait until it answers."""
+        self._start("hub")
+        wait_for(lambda: answers(f"{self.api}/"), READY_S, self.logs)
+
+    def kill(self) -> None:
+        """Kill the hub, but not its proxy."""
+        hub = self._processes.pop()
+        hub.kill()
+        hub.wait()
+
     def logs(self) -> str:
         """Return the end of every log, for a failed test."""
         files = sorted((self.home / "logs").glob("*.log"))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tiltyard.evaluation.metrics import better
 from tiltyard.types.base import Document
+from tiltyard.types.metrics import better
 from tiltyard.types.registry import Thresholds
 
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tiltyard.evaluation.metrics import METRICS
 from tiltyard.evaluation.outcomes import ClassSums, ErrorSums
 from tiltyard.evaluation.summaries import Summary
+from tiltyard.types.metrics import METRICS
 from tiltyard.types.schema import Task
 
 Matrix = Sequence[Sequence[int]]

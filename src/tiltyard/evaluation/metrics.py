@@ -5,62 +5,17 @@ prediction is missing take no part; ``dropped`` counts them.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from sklearn import metrics as sk
 
-from tiltyard.errors import NotFoundError
 from tiltyard.evaluation.frames import Codes, Floats, to_codes, to_floats, to_probabilities
+from tiltyard.types.metrics import METRICS
 from tiltyard.types.schema import Label, Task
 
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 """Probabilities are clipped to [this, 1 - this] before their logarithm, as scikit-learn does."""
-
-Direction = Literal["higher", "lower"]
-
-BETTER: dict[str, Direction] = {
-    "mae": "lower",
-    "rmse": "lower",
-    "mape": "lower",
-    "bias": "lower",
-    "r2": "higher",
-    "accuracy": "higher",
-    "balanced_accuracy": "higher",
-    "precision": "higher",
-    "recall": "higher",
-    "f1": "higher",
-    "roc_auc": "higher",
-    "log_loss": "lower",
-    "brier": "lower",
-}
-"""Metric → which is better; of a bias its absolute value."""
-
-METRICS: dict[Task, tuple[str, ...]] = {
-    Task.REGRESSION: ("mae", "rmse", "mape", "r2", "bias"),
-    Task.CLASSIFICATION: (
-        "accuracy",
-        "balanced_accuracy",
-        "precision",
-        "recall",
-        "f1",
-        "roc_auc",
-        "log_loss",
-        "brier",
-    ),
-}
-"""The metrics of each task that are one number."""
-
-
-def better(metric: str) -> Direction:
-    """Return whether a higher or a lower value is better.
-
-    Raises:
-        NotFoundError: it is no metric; the message names those there are.
-    """
-    if metric not in BETTER:
-        raise NotFoundError("metric", metric, sorted(BETTER))
-    return BETTER[metric]
 
 
 def metrics_for(

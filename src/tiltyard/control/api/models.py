@@ -6,6 +6,7 @@ from tiltyard.control.auth import Anyone, Scientist, group_for, must_own, owned
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import InvalidInputError, NotFoundError
 from tiltyard.types.base import Document
+from tiltyard.types.metrics import METRICS
 from tiltyard.types.registry import Model, Principal, Thresholds
 from tiltyard.types.schema import CallSchema, ModelName, Task
 
@@ -85,8 +86,6 @@ def _create(model: str, body: ModelBody, principal: Principal, parts: Parts) -> 
 def _check_metric(task: Task, thresholds: Thresholds | None) -> None:
     if thresholds is None:
         return
-    from tiltyard.evaluation.metrics import METRICS  # noqa: PLC0415  see control.performance
-
     known = METRICS[task]
     if thresholds.metric not in known:
         raise InvalidInputError(
