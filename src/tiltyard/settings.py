@@ -167,6 +167,12 @@ class MonitorSettings(Section):
 
     port: int = 8705
     """Port it binds, on 127.0.0.1."""
+    notebook: Path = Path("dashboards/monitor.ipynb")
+    """Notebook that makes the page; where the default is not there, Tiltyard's own is shown."""
+    ticket_hours: float = 12.0
+    """How long an open page acts for its visitor; then it has to be reloaded."""
+    idle_timeout_s: int = 120
+    """A page whose browser is silent for this long loses its kernel."""
 
 
 class OidcSettings(Section):

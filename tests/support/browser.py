@@ -1,5 +1,6 @@
 """Real Chromium, driven by Playwright; every host that a page asks for is noted."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -8,7 +9,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from support.hub import PASSWORDS
 
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,13 +23,21 @@ WAIT_MS = 60_000
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Give a browser without a window."""
+    """Give the machine's Chromium, or the one that Playwright has installed."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def log_in(page: Page, url: str, name: str, password: str | None = None) -> None:
+    """Open a page of the hub's or a service's, and fill in the login form that comes first."""
+    page.goto(url)
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password or PASSWORDS[name])
+    page.get_by_role("button", name="Sign in").click()
 
 
 class Window:
@@ -42,9 +50,8 @@ class Window:
     def __init__(self, browser: Browser, url: str, *, dark: bool = False, width: int = 1280):
         self.url = url
         self.hosts: set[str] = set()
-        scheme = "dark" if dark else "light"
         self.context: BrowserContext = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
         )
         self.context.set_default_timeout(WAIT_MS)
         self.context.on("request", lambda request: self._note(request.url))
@@ -57,10 +64,7 @@ class Window:
 
     def login(self, name: str, password: str | None = None) -> None:
         """Log in at the hub."""
-        self.page.goto(f"{self.url}/hub/login")
-        self.page.fill("#username_input", name)
-        self.page.fill("#password_input", password or PASSWORDS[name])
-        self.page.click("#login_submit")
+        log_in(self.page, f"{self.url}/hub/login", name, password)
         self.page.wait_for_url(lambda url: "/hub/login" not in url)
 
     def open_monitor(self) -> Page:
