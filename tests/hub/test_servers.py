@@ -83,6 +83,24 @@ print(json.dumps({"url": s.control_url, "token": s.client.token, "lake": s.lake_
 
 
 @pytest.mark.slow
+def test_a_notebook_calls_control_as_its_user(lab: Lab) -> None:
+    """Control knows who calls, in which role and groups, and answers what that role may read."""
+    code = """
+import json, tiltyard
+from tiltyard.client.connect import connect
+with connect() as client:
+    me = client.me()
+print(json.dumps({"me": [me.name, sorted(me.groups), list(me.scopes)],
+                  "models": len(tiltyard.models())}))
+"""
+    told = json.loads(lab.run(lab.kernel(), code))
+    assert told["me"][:2] == ["sam", ["rentals", "scientists"]]
+    assert "scientist" in told["me"][2]
+    assert "promoter" not in told["me"][2]
+    assert told["models"] == 0
+
+
+@pytest.mark.slow
 def test_a_running_servers_token_follows_the_groups(site: PeopledYard, lab: Lab) -> None:
     """A role that its owner gets or loses counts for it at once, without a new start."""
     code = "import os; print(os.environ['TILTYARD_CLIENT__TOKEN'])"

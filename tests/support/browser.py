@@ -50,9 +50,8 @@ class Window:
     def __init__(self, browser: Browser, url: str, *, dark: bool = False, width: int = 1280):
         self.url = url
         self.hosts: set[str] = set()
-        scheme = "dark" if dark else "light"
         self.context: BrowserContext = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
         )
         self.context.set_default_timeout(WAIT_MS)
         self.context.on("request", lambda request: self._note(request.url))

@@ -98,9 +98,9 @@ class Running:
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
 
     def _has(self, name: str) -> bool:
-        return name not in PEOPLE or (
-            self._settings.hub.enabled and find_spec(MODULES[name]) is not None
-        )
+        if name == "monitor" and not _can_run(MODULES[name]):
+            return False
+        return name not in PEOPLE or self._settings.hub.enabled
 
     def _wait_for_hub(self) -> None:
         self._wait("hub", lambda: answers(f"{self._settings.hub_api_url}/"))
@@ -161,6 +161,13 @@ class Running:
 
     def _folder(self, version: Version) -> Path:
         return self._settings.path("artifacts", version.digest[:2], version.digest)
+
+
+def _can_run(package: str) -> bool:
+    """Return whether ``python -m package`` would, without the time of importing it."""
+    spec = find_spec(package)
+    folders = None if spec is None else spec.submodule_search_locations
+    return any((Path(folder) / "__main__.py").exists() for folder in folders or ())
 
 
 def write_ready_file(path: Path, settings: Settings) -> None:

@@ -155,4 +155,4 @@ class Page:
 def show() -> None:
     """Show the page to the visitor whose ticket is in the environment."""
     client = ControlClient(os.environ["TILTYARD_CLIENT__URL"], os.environ.get(TICKET, ""))
-    display(Page(client).view)  # type: ignore[no-untyped-call]  # IPython has no types
+    display(Page(client).view)
