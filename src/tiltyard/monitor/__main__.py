@@ -10,11 +10,11 @@ def main() -> None:
     """Serve the page until SIGTERM."""
     from tiltyard.monitor.server import make_server  # noqa: PLC0415  the kernel needs no server
 
-    os.umask(0o077)
     try:
         server = make_server(load_settings())
     except TiltyardError as error:
         raise SystemExit(error.message) from None
+    os.umask(0o077)
     server.start()
 
 
