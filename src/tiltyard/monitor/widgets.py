@@ -55,14 +55,10 @@ class Chart(anywidget.AnyWidget):
 
 
 class Judgement(anywidget.AnyWidget):
-    """Metric tables, champion and challengers."""
+    """Metric table, champion and challengers, see ``judgement.shown``."""
 
     _esm = script("dom.js", "judgement.js")
-    heading = traitlets.Unicode().tag(sync=True)
-    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
-    caption = traitlets.Unicode().tag(sync=True)
-    standings = traitlets.List(traitlets.Dict()).tag(sync=True)
-    change = traitlets.Unicode().tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
 
 
 class Decisions(anywidget.AnyWidget):
@@ -71,7 +67,8 @@ class Decisions(anywidget.AnyWidget):
     _esm = script("dom.js", "decisions.js")
     offer = traitlets.Dict().tag(sync=True)
     run = traitlets.Any(default_value=None).tag(sync=True)
-    told = traitlets.Unicode().tag(sync=True)
+    told = traitlets.Dict().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
 
 
 Message = dict[str, Any]
