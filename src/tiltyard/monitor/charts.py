@@ -5,15 +5,13 @@ from typing import Any
 
 from tiltyard.monitor.history import by_bucket
 from tiltyard.monitor.source import Look
+from tiltyard.monitor.variables import NUMBER, SHARE, unit_of
 from tiltyard.monitor.wording import count
 from tiltyard.types.monitor import Axis, Line, Resolution, Series, Source
-from tiltyard.types.schema import ColumnType, Task
 
 MICROSECONDS = 1e6
 _EVERY = {Resolution.MINUTE: "minute", Resolution.HOUR: "hour", Resolution.DAY: "day"}
-_WHERE = {Source.HISTORY: "History", Source.LIVE: "live"}
-_SHARES = {ColumnType.BOOL, ColumnType.CATEGORY, ColumnType.STRING}
-_TIMES = {ColumnType.DATE: "date", ColumnType.DATETIME: "time"}
+_WHERE = {Source.HISTORY: "history", Source.LIVE: "live"}
 
 NO_MODEL = (
     "There is no model yet. A scientist makes one: `tiltyard run prepare …`, then "
@@ -74,30 +72,30 @@ def _since(series: Series, start: int) -> Series:
 
 def _panel(look: Look, parts: Sequence[Series]) -> Panel:
     first, is_time = parts[0], parts[0].axis is Axis.TIME
+    model = None if look.overview is None else look.overview.model
+    unit = NUMBER if model is None else unit_of(model, first.variable)
+    is_target = model is not None and first.variable == model.call_schema.target
     live = [series.at[0] for series in parts if series.source is Source.LIVE]
     sources = "+".join(series.source for series in parts)
     return {
         "key": f"{first.model}/{first.version}/{first.variable}/{look.choice.window}/{sources}",
-        "title": _title(first),
-        "note": "; ".join(_note(series, look) for series in parts),
+        "title": f"{first.variable}: predicted and actual" if is_target else first.variable,
+        "note": _sentence("; ".join(_note(series, unit) for series in parts)),
         "time": is_time,
-        "unit": _unit(look, first.variable),
+        "unit": unit,
         "split": live[0] / MICROSECONDS if live and is_time else None,
         "names": list(dict.fromkeys(line.name for series in parts for line in series.lines)),
         "parts": [_part(series, is_time=is_time) for series in parts],
     }
 
 
-def _title(series: Series) -> str:
-    names = {line.name for line in series.lines}
-    if names == {"predicted", "actual"}:
-        return f"{series.variable}: predicted and actual"
-    return series.variable
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def _note(series: Series, look: Look) -> str:
+def _note(series: Series, unit: str) -> str:
     rows, where = count(series.rows, "row"), _WHERE[series.source]
-    shares = _unit(look, series.variable) == "share"
+    shares = unit == SHARE
     if series.resolution is Resolution.ROW:
         return f"{where}: each of {rows}"
     if series.resolution is Resolution.SAMPLED:
@@ -105,17 +103,6 @@ def _note(series: Series, look: Look) -> str:
         return f"{where}: {how} {rows}"
     what = "shares" if shares else "means and range"
     return f"{where}: {what} by {_EVERY[series.resolution]} of {rows}"
-
-
-def _unit(look: Look, variable: str) -> str:
-    if look.overview is None:
-        return "number"
-    model = look.overview.model
-    if variable == model.call_schema.target:
-        return "share" if model.task is Task.CLASSIFICATION else "number"
-    column = model.call_schema.column(variable)
-    kind = None if column is None else column.type
-    return "share" if kind in _SHARES else _TIMES.get(kind or ColumnType.FLOAT64, "number")
 
 
 def _part(series: Series, *, is_time: bool) -> dict[str, Any]:

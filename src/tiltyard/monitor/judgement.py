@@ -48,7 +48,7 @@ def table(look: Look) -> list[dict[str, str]]:
             "hold_out": metric(name, before.get(name)),
             "history": metric(name, whole.get(name)),
             "live": _live_value(name, live.get(name), off),
-            "change": change(before.get(name), live.get(name)),
+            "change": _change(name, before.get(name), live.get(name)),
             "verdict": verdict(name, before.get(name), live.get(name)),
             "hint": f"from a histogram; off by at most {off[name]:.3f}" if name in off else "",
         }
@@ -61,6 +61,13 @@ def _live_value(name: str, value: float | None, approximate: dict[str, float]) -
     return mark + metric(name, value)
 
 
+def _change(name: str, before: float | None, after: float | None) -> str:
+    """Return the relative change; of a bias that of its size."""
+    if name == "bias" and before is not None and after is not None:
+        before, after = abs(before), abs(after)
+    return change(before, after)
+
+
 def caption(look: Look) -> str:
     """Return which rows the table is of."""
     report = (look.metrics or {}).get(look.version or 0)
@@ -70,7 +77,8 @@ def caption(look: Look) -> str:
     before = "" if of_history is None else f"History: {count(of_history, 'row')}. "
     n, counts = report["rows"], look.overview.counts
     if n:
-        return f"{before}Live: {count(n, 'row')} with an actual, of the window."
+        live = f"Live: {count(n, 'row')} with an actual, in this window."
+        return f"{before}{live} Change: live against hold-out."
     if counts["predictions"]:
         return f"{before}No actuals yet in this window: applications send them to the gateway."
     return f"{before}No live data yet: applications call the gateway."
@@ -95,8 +103,9 @@ def judged(look: Look) -> tuple[str, bool]:
         before, after = abs(before), abs(after)
     gain = after - before if BETTER[name] == "higher" else before - after
     worsening = -gain / abs(before)
-    how = f"{abs(worsening):.0%} {'worse' if worsening > 0 else 'better'} than on the hold-out"
-    accepted = f"up to {limits.max_worsening:.0%} worse is accepted"
+    word = "worse" if worsening > 0 else "better"
+    how = f"{100 * abs(worsening):,.0f} % {word} than on the hold-out"
+    accepted = f"up to {100 * limits.max_worsening:.0f} % worse is accepted"
     degraded = worsening > limits.max_worsening
     end = "Consider retraining." if degraded else ""
     return f"{NAMES.get(name, name)} is {how}; {accepted}. {end}".strip(), degraded
@@ -109,7 +118,10 @@ def confusion(look: Look) -> dict[str, Any] | None:
     seen = look.seen
     if not rows or seen is None or not any(map(sum, rows)):
         return None
-    classes = [str(label) for label in seen.manifest.signature.output.classes or ()]
+    classes = [
+        str(label).lower() if isinstance(label, bool) else str(label)
+        for label in seen.manifest.signature.output.classes or ()
+    ]
     return {"classes": classes, "rows": [[f"{n:,}" for n in row] for row in rows]}
 
 
@@ -143,7 +155,7 @@ def _card(
     report = (look.metrics or {}).get(standing.version, {})
     value = _live(look, standing.version, name)
     word = "" if standing.champion else verdict(name, of_champion, value)
-    compared = change(of_champion, value) and not standing.champion
+    compared = _change(name, of_champion, value) and not standing.champion
     return {
         "version": standing.version,
         "champion": standing.champion,
@@ -153,7 +165,7 @@ def _card(
         "value": _live_value(name, value, report.get("approximate", {})),
         "rows": count(report.get("rows", 0), "row"),
         "change": f"{word or 'about as good as'}{' than' * bool(word)} the champion "
-        f"({change(of_champion, value)})"
+        f"({_change(name, of_champion, value)})"
         if compared
         else "",
         "verdict": word,
@@ -193,7 +205,7 @@ def _state(standing: Standing) -> str:
             else (str(deployment.state))
         )
     if standing.champion:
-        return "answers"
+        return "answers every call"
     if standing.behind:
         return f"{count(standing.behind, 'call')} behind"
     return "has scored every call"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tiltyard.client.control import ControlClient
 from tiltyard.errors import NotFoundError
+from tiltyard.monitor.variables import SHARE, unit_of
 from tiltyard.types.monitor import Overview, Series
 from tiltyard.types.registry import Model, Principal, Version
 
@@ -24,6 +25,9 @@ WINDOWS = {
 
 HISTORY_POINTS = 10_000
 """As many rows of a history as control gives one by one; longer ones are sampled."""
+
+LIVE_POINTS, SHARES = 2_000, 200
+"""Points of live data; of shares fewer, since a share needs rows behind it."""
 
 _AT_ONCE = 4
 _KEPT = 32
@@ -126,7 +130,10 @@ class Source:
         name = overview.model.name
         variable = common.choice.variable or overview.model.call_schema.target
         start = _start(overview.newest, common.choice.window)
-        live = self._pool.submit(self.client.series, name, variable, version=version, start=start)
+        points = SHARES if unit_of(overview.model, variable) == SHARE else LIVE_POINTS
+        live = self._pool.submit(
+            self.client.series, name, variable, version=version, start=start, points=points
+        )
         reports: dict[int, Future[dict[str, Any]]] = {
             one: self._pool.submit(
                 self.client.metrics, name, version=one, start=start, basis="summaries"

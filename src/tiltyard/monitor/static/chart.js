@@ -51,14 +51,12 @@ const layout = (panel) => {
       }
       const few = part.x.length <= FEW;
       const dash = slot >= 8 ? [6, 4] : undefined;
-      const gaps = line.y.some((y) => y === null);
-      const dots = few || (gaps && part.x.length < 400);
       add(line.y, {
         label: line.name,
         stroke,
         dash,
         width: part.x.length > 1500 ? 1 : 1.6,
-        points: { show: dots, size: few ? 5 : 3, fill: stroke, stroke },
+        points: few ? { show: true, size: 5, fill: stroke, stroke } : { show: true, size: 4, fill: stroke, stroke, filter: lonely },
         line: true,
       });
     }
@@ -88,6 +86,14 @@ const splitter = (chart) => (u) => {
   c.textAlign = toRight ? "left" : "right";
   c.fillText(toRight ? "live \u2192" : "live", x + (toRight ? 6 : -6) * ratio, top + 12 * ratio);
   c.restore();
+};
+
+// A value between two gaps has no line: it gets a dot.
+const lonely = (u, i) => {
+  const own = [];
+  u.data[i].forEach((y, at) => y !== undefined && own.push(at));
+  const none = (at) => at === undefined || u.data[i][at] === null;
+  return own.filter((at, k) => !none(at) && none(own[k - 1]) && none(own[k + 1]));
 };
 
 class Chart {

@@ -1,4 +1,4 @@
-const HEADS = ["Metric", "Hold-out", "History", "Live", "Live against hold-out"];
+const HEADS = ["Metric", "Hold-out", "History", "Live", "Change"];
 
 const cell = (text, properties = {}) => h("td", properties, text);
 const metricRow = (row) =>
