@@ -157,6 +157,7 @@ class Site:
             **os.environ,
             "TILTYARD_HOME": str(self.home),
             "TILTYARD_CONFIG": str(self.config),
+            "TILTYARD_HUB__ENABLED": "false",
         }
 
 

@@ -1,6 +1,10 @@
 """Options of every test."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")  # a machine with other work is slow, and no test is wrong for it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

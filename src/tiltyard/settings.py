@@ -167,6 +167,12 @@ class MonitorSettings(Section):
 
     port: int = 8705
     """Port it binds, on 127.0.0.1."""
+    notebook: Path = Path("dashboards/monitor.ipynb")
+    """Notebook that makes the page; where the default is not there, Tiltyard's own is shown."""
+    ticket_hours: float = 12.0
+    """How long an open page acts for its visitor; then it has to be reloaded."""
+    idle_timeout_s: int = 120
+    """A page whose browser is silent for this long loses its kernel."""
 
 
 class OidcSettings(Section):
@@ -186,7 +192,7 @@ class OidcSettings(Section):
     """Its secret; better a file."""
     client_secret_file: str = ""
     """File that holds the secret."""
-    scope: str = "openid profile groups offline_access"
+    scope: str = "openid profile"
     """What is asked for, separated by spaces."""
     username_claim: str = "preferred_username"
     """Claim that holds the user's name."""

@@ -23,6 +23,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TILTYARD_CONFIG", str(tmp_path / "tiltyard.toml"))
     monkeypatch.setenv("TILTYARD_CONTROL__PORT", "1")
     monkeypatch.setenv("TILTYARD_GATEWAY__PORT", "2")
+    monkeypatch.setenv("TILTYARD_HUB__ENABLED", "false")
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path / "home"
 
@@ -165,6 +166,29 @@ def test_doctor_finds_an_occupied_port(monkeypatch: pytest.MonkeyPatch) -> None:
         found = findings()["gateway.port"]
     assert not found["ok"]
     assert "TILTYARD_GATEWAY__PORT" in str(found["mend"])
+
+
+def test_doctor_looks_for_the_hubs_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the program and its Node, or what installs it."""
+    monkeypatch.setenv("TILTYARD_HUB__ENABLED", "true")
+    found = findings()["hub's proxy"]
+    assert found["ok"], found
+    assert "Node v" in str(found["what"])
+    monkeypatch.setenv("TILTYARD_HUB__PROXY_COMMAND", "/no/such/proxy")
+    found = findings()["hub's proxy"]
+    assert not found["ok"]
+    assert "/no/such/proxy" in str(found["what"])
+    assert "npm install -g configurable-http-proxy@5" in str(found["mend"])
+
+
+def test_doctor_finds_an_occupied_port_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naming the setting."""
+    monkeypatch.setenv("TILTYARD_HUB__ENABLED", "true")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("TILTYARD_HUB__API_PORT", str(taken.getsockname()[1]))
+        found = findings()["hub.api_port"]
+    assert not found["ok"]
+    assert "TILTYARD_HUB__API_PORT" in str(found["mend"])
 
 
 def test_doctor_with_settings_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,12 @@ class Up:
         return groups
 
 
+def free_hub_ports() -> dict[str, str]:
+    """Return free ports for all that belongs to the hub."""
+    names = ("HUB__PORT", "HUB__API_PORT", "HUB__PROXY_API_PORT", "MONITOR__PORT")
+    return {f"TILTYARD_{name}": str(free_port()) for name in names}
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     """Return a home; nothing of it lives on after the test."""
@@ -144,16 +150,19 @@ def test_a_second_ctrl_c_kills(up: Up) -> None:
     assert not members(groups)
 
 
-@pytest.mark.parametrize("section", ["control", "gateway"])
-def test_an_occupied_port_is_named(up: Up, section: str) -> None:
+@pytest.mark.parametrize(
+    "port", ["CONTROL__PORT", "GATEWAY__PORT", "HUB__PORT", "HUB__API_PORT", "MONITOR__PORT"]
+)
+def test_an_occupied_port_is_named(up: Up, port: str) -> None:
     """With the setting that chooses another; nothing is left running."""
-    setting = f"TILTYARD_{section.upper()}__PORT"
+    setting = f"TILTYARD_{port}"
+    up.environment |= {"TILTYARD_HUB__ENABLED": "true", **free_hub_ports()}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        up.environment[setting] = str(port)
+        number = str(taken.getsockname()[1])
+        up.environment[setting] = number
         result = up.run("up")
     assert result.returncode == 3
-    assert str(port) in result.stderr
+    assert number in result.stderr
     assert setting in result.stderr
     assert not (up.home / "up.groups").exists()
 

@@ -1,5 +1,6 @@
 """What a dashboard asks: series, metrics from summaries, the overview."""
 
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -112,16 +113,52 @@ def test_levels_are_drawn_as_shares(live: Control) -> None:
     assert history.rows == HISTORY
 
 
-def test_a_history_is_sampled_with_its_pair(live: Control) -> None:
-    """The same rows are chosen of both lines, so that they stay aligned."""
+def test_a_long_history_comes_by_bucket(live: Control) -> None:
+    """Means, least and greatest of each day, as of live data; all rows if they fit."""
     found = live.client().series("bikes", "bikers", source="history", points=500)
-    assert (found.resolution, found.rows, len(found.at)) == (Resolution.SAMPLED, HISTORY, 500)
-    predicted = np.array(line(found, "predicted").value, float)
-    actual = np.array(line(found, "actual").value, float)
-    np.testing.assert_array_equal(predicted, actual + 1)
+    assert (found.resolution, found.rows) == (Resolution.DAY, HISTORY)
+    days = (10.0 * pd.Series(range(HISTORY))).groupby(np.arange(HISTORY) // 24)
+    actual = line(found, "actual")
+    np.testing.assert_allclose(np.array(actual.value, float), days.mean())
+    assert (actual.low, actual.high) == (tuple(days.min()), tuple(days.max()))
+    np.testing.assert_allclose(
+        np.array(line(found, "predicted").value, float), np.array(actual.value, float) + 1
+    )
     whole = live.client().series("bikes", "bikers", source="history", points=10_000)
     assert (whole.resolution, len(whole.at)) == (Resolution.ROW, HISTORY)
     assert whole.at[1] - whole.at[0] == 3_600_000_000
+
+
+def test_a_history_without_times_is_sampled_with_its_pair(control: Control) -> None:
+    """The same rows are chosen of both lines, so that they stay aligned."""
+    rows = 2_000
+    noise = np.random.default_rng(6).normal(size=rows)
+    frame = pd.DataFrame({"x": noise, "y": noise * 2})
+    schema, batches = to_batches(frame)
+    snapshot = control.client("scientist").put_history(
+        "plain", schema, batches, task="regression", target="y"
+    )
+    signature = {
+        "inputs": [{"name": "x", "type": "float64"}],
+        "output": {"name": "y", "type": "float64"},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = version_folder(
+            Path(folder) / "v",
+            model="plain",
+            history=snapshot.digest,
+            signature=signature,
+            histograms={},
+        )
+        made = pa.record_batch({"value": pa.array(noise * 2 + 1)})
+        control.client("scientist").add_version("plain", tar_of(path), (made.schema, [made]))
+    found = control.client().series("plain", "y", version=1, source="history", points=300)
+    assert (found.resolution, found.axis) == (Resolution.SAMPLED, Axis.ROW)
+    assert (found.rows, len(found.at)) == (rows, 300)
+    actual = np.array(line(found, "actual").value, float)
+    np.testing.assert_array_equal(actual, noise[list(found.at)] * 2)
+    np.testing.assert_allclose(np.array(line(found, "predicted").value, float), actual + 1)
+    assert {noise.min() * 2, noise.max() * 2} <= set(actual)
 
 
 def test_missing_values_are_gaps(live: Control) -> None:

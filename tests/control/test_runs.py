@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from support.control import Control
+from support.control import Control, bikes_frame
+from tiltyard.client.frames import to_batches
 from tiltyard.errors import (
     ConflictError,
     ForbiddenError,
@@ -130,6 +131,19 @@ def test_a_runs_model_may_be_a_parameter(control: Control, bikes: str) -> None:
     assert control.client("run").me().groups == ("lab",)
     with pytest.raises(ForbiddenError):
         ask(control, "several", "stranger", parameters={"model": "bikes"})
+
+
+def test_a_new_models_owner_group_can_be_named(control: Control) -> None:
+    """By who is of that group, or an operator; the run's notebook then makes the model for it."""
+    with pytest.raises(ForbiddenError, match="not of the group 'rentals'"):
+        ask(control, "fresh", "scientist", owner_group="rentals")
+    ask(control, "fresh", "operator", owner_group="rentals")
+    _, control.tokens["run"] = claim(control)
+    schema, batches = to_batches(bikes_frame())
+    control.client("run").put_history(
+        "fresh", schema, batches, task="regression", target="bikers", event_time="at"
+    )
+    assert control.client().model("fresh").owner_group == "rentals"
 
 
 def test_a_log_is_read_on_from_an_offset(control: Control) -> None:

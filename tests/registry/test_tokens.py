@@ -23,7 +23,7 @@ def test_a_principal_is_known_by_its_token(registry: Registry) -> None:
     assert len(issued.token) == 4 + 43
     assert registry.tokens.principal(issued.token) == Principal(
         name="ada",
-        groups=("nasa", "rental"),
+        groups=("rental", "nasa"),
         scopes=(Scope.PROMOTER, Scope.SCIENTIST),
         run="run-1",
     )

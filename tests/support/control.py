@@ -78,7 +78,11 @@ class Control:
 
 
 def make_home(folder: Path, **sections: Any) -> Settings:
-    """Return settings of a home whose registry is set up and knows ``issue_tokens()``."""
+    """Return settings of a home whose registry is set up and knows ``issue_tokens()``.
+
+    There is no hub unless ``sections`` say so.
+    """
+    sections = {"hub": {"enabled": False}, **sections}
     settings = Settings(home=folder, runtime_dir=str(folder / "s"), **sections)
     folder.mkdir(parents=True, exist_ok=True)
     settings.path("registry.db").write_bytes(_template()[0])
@@ -113,13 +117,13 @@ def _template() -> tuple[bytes, dict[str, str]]:
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[Control]:
-    """Serve control on a free port of this process until the context ends."""
+def serve(settings: Settings, port: int = 0) -> Iterator[Control]:
+    """Serve control in this process until the context ends, on a free port if none is given."""
     tokens = issue_tokens(settings)
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
     server = ControlServer(config, app)
-    with listen("127.0.0.1", 0) as listener, ExitStack() as stack:
+    with listen("127.0.0.1", port) as listener, ExitStack() as stack:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         _wait(lambda: server.started or not thread.is_alive())

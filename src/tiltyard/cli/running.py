@@ -84,40 +84,40 @@ class Running:
 
     def _start(self) -> None:
         check_ports(self._settings)
-        self._launch("control")
-        self._launch("gateway")
-        people = [name for name in PEOPLE if self._has(name)]
-        for name in people:
-            self._launch(name)
+        self._launch("control", "gateway", "proxy", "hub")
         health = f"{self._settings.control_url}/api/v1/health"
         self._wait("control", lambda: answers(health))
         self._reconciling.start()
         self._wait("gateway", lambda: answers(f"{self._settings.gateway_url}/healthz"))
-        # Not before: nobody waits for these two, and they would take the processor from others.
-        self._launch("worker")
-        self._launch("runner")
-        if people:
-            self._wait_for_people(people)
+        if self._has("hub"):
+            self._wait_for_hub()
+        # Not before: nobody waits for these, and they would take the processor from others.
+        self._launch("worker", "runner", "monitor")
+        if self._has("monitor"):
+            self._wait("monitor", lambda: listens(LOOPBACK, self._settings.monitor.port))
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
 
     def _has(self, name: str) -> bool:
-        return self._settings.hub.enabled and find_spec(MODULES[name]) is not None
+        return name not in PEOPLE or (
+            self._settings.hub.enabled and find_spec(MODULES[name]) is not None
+        )
 
-    def _wait_for_people(self, names: list[str]) -> None:
+    def _wait_for_hub(self) -> None:
         self._wait("hub", lambda: answers(f"{self._settings.hub_api_url}/"))
-        # Through the proxy, which has its routes when the hub has given them.
-        proxy = f"http://{reachable(self._settings.hub.host)}:{self._settings.hub.port}"
+        # Through the proxy, which leads to the hub before it has any route.
+        hub = self._settings.hub
+        proxy = f"http://{reachable(hub.host)}:{hub.port}"
         self._wait("proxy", lambda: answers(f"{proxy}/hub/health"))
-        if "monitor" in names:
-            self._wait("monitor", lambda: listens(LOOPBACK, self._settings.monitor.port))
         if not self._stop.is_set():
             self._first_user = make_first_user(self._settings)
 
-    def _launch(self, name: str) -> None:
-        if not self._stop.is_set():
-            command = (sys.executable, "-m", MODULES[name])
-            grace_s = GRACE_S.get(name, LAST_GRACE_S)
-            self._supervisor.start(Program(name, command, self._environment(), grace_s=grace_s))
+    def _launch(self, *names: str) -> None:
+        for name in filter(self._has, names):
+            if not self._stop.is_set():
+                command = (sys.executable, "-m", MODULES[name])
+                grace_s = GRACE_S.get(name, LAST_GRACE_S)
+                program = Program(name, command, self._environment(), grace_s=grace_s)
+                self._supervisor.start(program)
 
     def _wait(self, name: str, condition: Callable[[], bool]) -> None:
         wait_until(condition, self._supervisor, name, self._stop, START_TIMEOUT_S)

@@ -30,6 +30,9 @@ LogOption = Annotated[bool, typer.Option("--log", help="Print the notebook's log
 def prepare(
     pipeline: PipelineArgument,
     parameters: ParametersOption = None,
+    owner_group: Annotated[
+        str | None, typer.Option(help="Whose model a new one is; else your first group's.")
+    ] = None,
     force: ForceOption = False,
     timeout: TimeoutOption = 3600,
     retries: RetriesOption = 0,
@@ -45,6 +48,7 @@ def prepare(
         kind="prepare",
         pipeline=pipeline,
         parameters=parse_parameters(parameters or []),
+        owner_group=owner_group,
         timeout_s=timeout,
         retries=retries,
         force=force,

@@ -1,5 +1,6 @@
 """JupyterHub's API: who there is, and in which groups."""
 
+import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Self
@@ -7,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.errors import (
     ConflictError,
     ForbiddenError,
@@ -109,8 +110,8 @@ class HubClient:
             ) from None
         except ConflictError:
             raise ConflictError(
-                f"There is a user {name!r} already: change groups by `tiltyard user groups {name}`, "
-                f"the password by `tiltyard user password {name}`."
+                f"There is a user {name!r} already: `tiltyard user groups {name}` changes groups, "
+                f"`tiltyard user password {name}` the password."
             ) from None
         return _person(made[0])
 
@@ -142,10 +143,8 @@ class HubClient:
         """
         self.person(name)
         for group in groups:
-            try:
+            with contextlib.suppress(ConflictError):  # it is there
                 self._send("POST", _group(group), json={})
-            except ConflictError:
-                pass  # it is there
             self._members("POST", group, name)
 
     def leave(self, name: str, groups: Iterable[str]) -> None:

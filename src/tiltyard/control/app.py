@@ -31,7 +31,10 @@ from tiltyard.control.changes import Changes, Poke, Snapshot
 from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.limits import BodyLimit
 from tiltyard.control.parts import Parts
+from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
+from tiltyard.control.prefix import WithoutPrefix
+from tiltyard.control.verifiers import HUB_TOKEN_FILE, read_secret, verifiers
 from tiltyard.registry import Registry, open_registry
 from tiltyard.settings import Settings
 from tiltyard.stores.open import open_store
@@ -85,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(subject.router, prefix=PREFIX, responses=_ERRORS)
     app.add_middleware(BodyLimit, upload_bytes=settings.control.max_upload_mb * 1_000_000)
     app.add_middleware(Poke, changes=parts.changes)
+    app.add_middleware(WithoutPrefix)
     errors.install(app)
     return app
 
@@ -92,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with closing(parts.registry), closing(parts.store):
+        with closing(parts.registry), closing(parts.store), closing(parts.people):
             async with parts.changes.running():
                 yield
 
@@ -102,6 +106,8 @@ def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
 def _wire(settings: Settings) -> Parts:
     registry = open_registry(settings.registry_url)
     store = open_store(settings.store_url)
+    own_token = settings.path("tokens", HUB_TOKEN_FILE)
+    people = People(settings.hub_api_url, lambda: read_secret(own_token))
     parts = Parts(
         settings=settings,
         registry=registry,
@@ -110,7 +116,8 @@ def _wire(settings: Settings) -> Parts:
         performance=Performance(registry, store),
         histories=HistorySeries(store),
         changes=Changes(_look(registry)),
-        verifiers=(registry.tokens,),
+        people=people,
+        verifiers=verifiers(settings, registry.tokens, people),
     )
     shutil.rmtree(parts.scratch, ignore_errors=True)
     parts.scratch.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Series of a version's history: rows where they are few, else rows that stand for others."""
+"""Series of a version's history: rows where they are few, else means or chosen rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tsdownsample import MinMaxLTTBDownsampler
 
-from tiltyard.control.lines import number_line, share_lines
+from tiltyard.control.lines import finite, number_line, share_lines
 from tiltyard.control.live_series import ACTUAL, PREDICTED, PRESENT, column_of
 from tiltyard.control.tiers import WIDTHS, resolution_for
 from tiltyard.errors import NotFoundError
@@ -87,10 +87,12 @@ class HistorySeries:
         numeric = of is not _Of.TARGET or task is Task.REGRESSION
         numbers = _all_numbers(columns.values()) if numeric else None
         at = at[order]
-        if numbers is None:
+        named = None if numbers is None else dict(zip(columns, numbers, strict=True))
+        if named is None:
             resolution, shown, lines = _shares(columns, at, points, is_time=event_time is not None)
+        elif event_time is not None and len(at) > points:
+            resolution, shown, lines = _buckets(named, at, points)
         else:
-            named = dict(zip(columns, numbers, strict=True))
             resolution, shown, lines = _numbers(named, at, points)
         return Series(
             model=model,
@@ -139,6 +141,31 @@ def _numbers(
         resolution = Resolution.SAMPLED
     lines = tuple(number_line(name, values[chosen].tolist()) for name, values in columns.items())
     return resolution, at[chosen], lines
+
+
+def _buckets(
+    columns: Mapping[str, Floats], at: Integers, points: int
+) -> tuple[Resolution, Integers, tuple[Line, ...]]:
+    """Return means between extremes by minute, hour or day, as of live data."""
+    resolution = resolution_for(int(at[0]), int(at[-1]) + 1, points)
+    shown, first = np.unique(at - at % WIDTHS[resolution], return_index=True)
+    lines = []
+    for name, values in columns.items():
+        there = np.isfinite(values)
+        counts = np.add.reduceat(there.astype(np.int64), first)
+        sums = np.add.reduceat(np.where(there, values, 0.0), first)
+        lows = np.minimum.reduceat(np.where(there, values, np.inf), first)
+        highs = np.maximum.reduceat(np.where(there, values, -np.inf), first)
+        means = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+        lines.append(
+            Line(
+                name=name,
+                value=finite(means.tolist()),
+                low=finite(lows.tolist()),
+                high=finite(highs.tolist()),
+            )
+        )
+    return resolution, shown, tuple(lines)
 
 
 def _shares(

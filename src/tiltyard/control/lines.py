@@ -16,7 +16,12 @@ OTHER = "other"
 
 def number_line(name: str, values: Iterable[float]) -> Line:
     """Return a line of single numbers; what is not finite is a gap."""
-    return Line(name=name, value=tuple(v if math.isfinite(v) else None for v in values))
+    return Line(name=name, value=finite(values))
+
+
+def finite(values: Iterable[float]) -> tuple[float | None, ...]:
+    """Return values with None for what is not finite."""
+    return tuple(value if math.isfinite(value) else None for value in values)
 
 
 def bucket_line(name: str, found: "Sequence[Moments]") -> Line:

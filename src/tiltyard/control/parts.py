@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from tiltyard.artifacts import ArtifactStore
 from tiltyard.control.changes import Changes
 from tiltyard.control.history_series import HistorySeries
+from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
 from tiltyard.registry import Registry
 from tiltyard.settings import Settings
@@ -24,6 +25,7 @@ class Parts:
 
     Attributes:
         verifiers: know the tokens, asked in this order.
+        people: asks the hub who somebody is.
         changes: tells who waits for something that it may have come.
     """
 
@@ -34,6 +36,7 @@ class Parts:
     performance: Performance
     histories: HistorySeries
     changes: Changes
+    people: People
     verifiers: tuple["Verifier", ...] = ()
 
     @property

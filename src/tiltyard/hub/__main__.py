@@ -1,9 +1,8 @@
 """JupyterHub as a child of `tiltyard up`: ``python -m tiltyard.hub``."""
 
 import os
+import sys
 from pathlib import Path
-
-from jupyterhub.app import JupyterHub
 
 from tiltyard.settings import load_settings
 
@@ -12,6 +11,11 @@ BUILT_IN = Path(__file__).with_name("jupyterhub_config.py")
 
 def main() -> None:
     """Run the hub with the site's configuration file, else with Tiltyard's alone."""
+    # None means: not installed. jsonschema would compile its grammar, a second's work, for a
+    # format that no schema here has.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    from jupyterhub.app import JupyterHub  # noqa: PLC0415  after the line above
+
     os.umask(0o077)
     settings = load_settings()
     folder = settings.path("hub")

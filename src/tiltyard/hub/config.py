@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.hub.landing import landing_page
 from tiltyard.hub.login import configure_login
 from tiltyard.hub.quiet import quiet_logs
@@ -55,7 +55,7 @@ def _addresses(c: Any, settings: Settings) -> None:
     c.ConfigurableHTTPProxy.auth_token = local_token(settings, "proxy")
     c.JupyterHub.cleanup_proxy = False
     c.JupyterHub.cleanup_servers = False
-    c.JupyterHub.proxy_check_interval = PROXY_CHECK_S
+    c.JupyterHub.last_activity_interval = PROXY_CHECK_S  # which looks at the routes, too
 
 
 def _state(c: Any, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from tiltyard.settings import load_settings
 class PasswordHandler(APIHandler):
     """Sets passwords, where Tiltyard keeps them."""
 
-    @needs_scope("admin:users")  # type: ignore[untyped-decorator]
+    @needs_scope("admin:users")
     def put(self, user_name: str) -> None:
         """Set a user's password: ``{"password": text}`` → 204.
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.errors import NotFoundError, TiltyardError
 from tiltyard.settings import LOOPBACK, HubSettings, Settings, load_settings
 

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from tiltyard.client.connect import local_token
+from tiltyard.client.local import local_token
 from tiltyard.settings import Settings
 from tiltyard.types.people import (
     CLI_SERVICE,

@@ -29,6 +29,7 @@ class YardSpawner(SimpleLocalProcessSpawner):
     meanwhile, after a restart of the machine say, is taken for it and ended.
     """
 
+    pid: int
     started: int | None = None
 
     async def start(self) -> tuple[str, int]:

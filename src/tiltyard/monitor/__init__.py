@@ -1,1 +1,1 @@
-"""The Monitor: a Voila page on which a stakeholder judges, retrains and promotes."""
+"""The Monitor: a page that shows how models do, served by Voila as a service of the hub."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tiltyard.monitor.history import by_bucket
 from tiltyard.monitor.source import Look
 from tiltyard.monitor.variables import NUMBER, SHARE, unit_of
 from tiltyard.monitor.wording import count
@@ -40,8 +39,6 @@ def nothing(look: Look) -> str:
 def panels(look: Look) -> list[Panel]:
     """Return the panels to draw: one where history and live data share an axis of time."""
     history, live = _drawn(look.history), _drawn(look.live)
-    if history and live:
-        history = by_bucket(history, live.resolution)
     if history and look.start and history.axis is Axis.TIME:
         history = _drawn(_since(history, int(look.start.timestamp() * MICROSECONDS)))
     parts = [series for series in (history, live) if series]

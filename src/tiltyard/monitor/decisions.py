@@ -131,7 +131,7 @@ def _sentence(run: Run) -> str:
     by = f"{what} {run.id} (by {run.requested_by})"
     if run.state is RunState.SUCCEEDED:
         deployed = ", deployed as a challenger" if run.request.deploy else ""
-        return f"{by} made version {run.version}{deployed}."
+        return f"{by} has made version {run.version}{deployed}."
     if run.state is RunState.FAILED:
         return f"{by} failed: {run.error}"
     if run.state is RunState.CANCELLED:

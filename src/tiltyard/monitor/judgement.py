@@ -1,5 +1,6 @@
 """The two metric tables, the champion and its challengers, as the page shows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tiltyard.monitor.source import Look
@@ -159,7 +160,7 @@ def _card(
     return {
         "version": standing.version,
         "champion": standing.champion,
-        "what": _what(version),
+        "what": _what(version, overview.versions),
         "since": _since(overview, standing),
         "metric": f"{NAMES.get(name, name)}, live",
         "value": _live_value(name, value, report.get("approximate", {})),
@@ -187,13 +188,18 @@ def _live(look: Look, version: int | None, name: str) -> float | None:
     return value
 
 
-def _what(version: Version) -> str:
-    parameters = [
-        f"{name}={value}"
-        for name, value in version.manifest.parameters.items()
-        if isinstance(value, str | int | float) and name not in {"model", "seed"}
+def _what(version: Version, others: Sequence[Version]) -> str:
+    """Return what tells a version from the others, and what it was trained on."""
+    every = [one.manifest.parameters for one in others]
+    shared = [name for name in every[0] if all(name in parameters for parameters in every)]
+    telling = [
+        f"{name} {version.manifest.parameters[name]}"
+        for name in shared
+        if len({repr(parameters[name]) for parameters in every}) > 1
     ]
-    return ", ".join(parameters[:_PARAMETERS]) or version.manifest.engine
+    end = version.manifest.provenance.train_end
+    data = [] if end is None else [f"trained on data up to {end:%Y-%m-%d}"]
+    return ", ".join([*telling[:_PARAMETERS], *data]) or version.manifest.engine
 
 
 def _state(standing: Standing) -> str:

@@ -23,11 +23,9 @@ WINDOWS = {
 }
 """Ranges of event times that end at the newest event: name and length."""
 
-HISTORY_POINTS = 10_000
-"""As many rows of a history as control gives one by one; longer ones are sampled."""
-
-LIVE_POINTS, SHARES = 2_000, 200
-"""Points of live data; of shares fewer, since a share needs rows behind it."""
+POINTS, SHARES = 500, 200
+"""Of a series: rows beyond that are drawn as means, which can be read; a share needs rows
+behind it."""
 
 _AT_ONCE = 4
 _KEPT = 32
@@ -130,7 +128,7 @@ class Source:
         name = overview.model.name
         variable = common.choice.variable or overview.model.call_schema.target
         start = _start(overview.newest, common.choice.window)
-        points = SHARES if unit_of(overview.model, variable) == SHARE else LIVE_POINTS
+        points = SHARES if unit_of(overview.model, variable) == SHARE else POINTS
         live = self._pool.submit(
             self.client.series, name, variable, version=version, start=start, points=points
         )
@@ -148,21 +146,21 @@ class Source:
             overview,
             version,
             start,
-            self._history(overview.model, version, variable),
+            self._history(overview.model, version, variable, points),
             live.result(),
             manifest.metrics,
             manifest.history_metrics or self._whole(name, version),
             {one: report.result() for one, report in reports.items()},
         )
 
-    def _history(self, model: Model, version: int, variable: str) -> Series | None:
+    def _history(self, model: Model, version: int, variable: str, points: int) -> Series | None:
         ask = partial(
             self.client.series,
             model.name,
             variable,
             version=version,
             source="history",
-            points=HISTORY_POINTS,
+            points=points,
         )
         # Its rows never change; which column is its time may come to be known.
         event_time = model.call_schema.event_time

@@ -1,6 +1,8 @@
 """Runs: a queue of notebooks, claimed by runners that give signs of life."""
 
 import builtins
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
@@ -19,8 +21,14 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, request: RunRequest, requested_by: str) -> Run:
-        """Queue a run."""
+    def enqueue(self, request: RunRequest, requested_by: str, groups: Sequence[str] = ()) -> Run:
+        """Queue a run.
+
+        Args:
+            request: what to run.
+            requested_by: name of who asks.
+            groups: in whose name it may change models.
+        """
         with self._database.write() as connection:
             number = (connection.execute(select(func.max(runs.c.number))).scalar() or 0) + 1
             at = now()
@@ -32,6 +40,7 @@ class Runs:
                 "progress": RunProgress().model_dump_json(),
                 "attempt": 0,
                 "requested_by": requested_by,
+                "member_of": json.dumps(list(groups)),
                 "created_at": at,
                 "cancel_requested": False,
             }
@@ -46,6 +55,19 @@ class Runs:
         """
         with self._database.read() as connection:
             return _find(connection, id)
+
+    def groups(self, id: str) -> tuple[str, ...]:  # noqa: A002  the document's own word
+        """Return the groups in whose name a run may change models, the first one first.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        query = select(runs.c.member_of).where(runs.c.id == id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFoundError("run", id)
+        return tuple(json.loads(row[0] or "[]"))
 
     def list(self, state: RunState | None = None, limit: int = 100) -> builtins.list[Run]:
         """Return runs, the newest first."""

@@ -186,6 +186,7 @@ runs = Table(
     Column("heartbeat_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("cancel_requested", Boolean, nullable=False),
+    Column("member_of", Text(LONG)),
     Index("ix_runs_state", "state"),
     Index("ix_runs_run_key", "run_key"),
     **MYSQL,

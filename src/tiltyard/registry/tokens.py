@@ -57,7 +57,7 @@ class Tokens:
         Args:
             name: of the principal.
             scopes: what it may do.
-            groups: whose models it may change.
+            groups: whose models it may change; the first one gets those that it makes.
             created_by: name of who made it.
             run: the run in whose name it calls; the token ends with that run's attempt.
             expires_at: aware; from then on nobody knows the token.
@@ -147,7 +147,7 @@ def _insert(connection: Connection, name: str, text: str, created_by: str, **col
 
 
 def _rights(scopes: Sequence[Scope], groups: Sequence[str]) -> dict[str, Any]:
-    return {"scopes": json.dumps(sorted(scopes)), "member_of": json.dumps(sorted(groups))}
+    return {"scopes": json.dumps(sorted(scopes)), "member_of": json.dumps(list(groups))}
 
 
 def _sha256(text: str) -> str:

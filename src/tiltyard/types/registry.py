@@ -248,6 +248,7 @@ class RunRequest(Document):
 
     Attributes:
         pipeline: a folder of the pipelines, or for a retrain the model's name.
+        owner_group: whose model a new one is; by default of the requester's first group.
         timeout_s: seconds until the run is killed and failed.
         retries: how often a failed run is started again.
         force: run even if a run with the same key has succeeded.
@@ -258,6 +259,7 @@ class RunRequest(Document):
     pipeline: str
     model: ModelName | None = None
     parameters: dict[str, Any] = {}
+    owner_group: str | None = None
     timeout_s: float = Field(default=3600, gt=0)
     retries: int = Field(default=0, ge=0, le=10)
     force: bool = False

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tiltyard.control import run_logs
 from tiltyard.control.api.models import find
-from tiltyard.control.auth import Anyone, Scientist, must_own, require
+from tiltyard.control.auth import Anyone, Scientist, group_for, must_own, require
 from tiltyard.control.bodies import Responses
 from tiltyard.control.parts import Parts, Wired
 from tiltyard.errors import NotFoundError
@@ -66,10 +66,14 @@ class RunChange(Document):
 
 @router.post("", status_code=HTTPStatus.ACCEPTED)
 def request_run(body: RunRequest, principal: Scientist, parts: Wired) -> Run:
-    """Queue a run."""
+    """Queue a run; it may what who asks may, on the models of the owner group."""
+    groups = principal.groups
     if (model := _model_of(parts, body)) is not None:
         must_own(principal, model)
-    return parts.registry.runs.enqueue(body, principal.name)
+        groups = (model.owner_group,)
+    elif body.owner_group is not None:
+        groups = (group_for(principal, body.owner_group),)
+    return parts.registry.runs.enqueue(body, principal.name, groups)
 
 
 @router.get("")
@@ -162,11 +166,10 @@ def _model_of(parts: Parts, request: RunRequest) -> Model | None:
 
 
 def _token(parts: Parts, run: Run, runner: Principal) -> str:
-    model = _model_of(parts, run.request)
     return parts.registry.tokens.issue_principal(
         run.requested_by,
         [Scope.SCIENTIST],
-        [] if model is None else [model.owner_group],
+        parts.registry.runs.groups(run.id),
         runner.name,
         run=run.id,
     ).token

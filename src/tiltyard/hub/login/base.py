@@ -11,6 +11,9 @@ from tiltyard.hub.handlers import HANDLERS
 from tiltyard.settings import HubSettings, Section, load_settings
 from tiltyard.types.people import role_of_group, scopes_of
 
+USERNAME_PATTERN = r"[a-z0-9][a-z0-9._@+-]{0,62}\Z"
+"""A user's name is a folder, too: nothing in it may leave the folder of users."""
+
 
 class TiltyardLogin(Authenticator):
     """Adds Tiltyard's own calls to the hub's API."""
@@ -26,6 +29,9 @@ class SiteLogin(TiltyardLogin):
     Only who has a role may come in. Groups are read again whenever they are older than
     ``hub.refresh_s`` and asked for; who is gone from the site has none.
     """
+
+    def check_allow_config(self) -> None:
+        """Leave out the hub's warning that nobody is allowed: ``check_allowed`` is the rule."""
 
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Let in who is of a role group.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import ldap3
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPBindError, LDAPException
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import escape_rdn
 from ldapauthenticator import LDAPAuthenticator
@@ -13,11 +13,11 @@ from ldapauthenticator.ldapauthenticator import TlsStrategy
 from tornado import web
 
 from tiltyard.errors import InvalidInputError
-from tiltyard.hub.login.base import SiteLogin, needed
+from tiltyard.hub.login.base import USERNAME_PATTERN, SiteLogin, needed
 from tiltyard.settings import LdapSettings, Settings, load_settings
 
 
-class Directory(SiteLogin, LDAPAuthenticator):  # type: ignore[misc]  untyped base
+class Directory(SiteLogin, LDAPAuthenticator):
     """LDAPAuthenticator that hands the directory's groups to the hub."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
@@ -38,8 +38,12 @@ class Directory(SiteLogin, LDAPAuthenticator):  # type: ignore[misc]  untyped ba
         return {"name": found["name"], "groups": found["auth_state"]["user_attributes"]["groups"]}
 
     def get_user_attributes(self, conn: Any, userdn: str) -> dict[str, Any]:
-        """Read the groups while the user's own connection is open."""
-        return {"groups": find_groups(conn, load_settings().ldap, userdn)}
+        """Read the groups, with the reading account if there is one, else as the user."""
+        ldap = load_settings().ldap
+        if not ldap.search_dn:
+            return {"groups": find_groups(conn, ldap, userdn)}
+        with self._reader() as reader:
+            return {"groups": find_groups(reader, ldap, userdn)}
 
     async def read_again(self, user: Any, handler: Any) -> Any:
         """Read the groups with the reading account, or anonymously."""
@@ -51,12 +55,15 @@ class Directory(SiteLogin, LDAPAuthenticator):  # type: ignore[misc]  untyped ba
 
     def _read_again(self, name: str) -> dict[str, Any] | bool:
         ldap = load_settings().ldap
-        conn = self.get_connection(self.lookup_dn_search_user, self.lookup_dn_search_password)
-        if conn is None:
-            raise OSError("the reading account ldap.search_dn is refused")
-        with conn:
+        with self._reader() as conn:
             dn = _find_dn(conn, ldap, name)
             return {"groups": find_groups(conn, ldap, dn) if dn else []}
+
+    def _reader(self) -> Any:
+        conn = self.get_connection(self.lookup_dn_search_user, self.lookup_dn_search_password)
+        if conn is None:
+            raise LDAPBindError("the reading account ldap.search_dn is refused")
+        return conn
 
 
 def find_groups(conn: Any, ldap: LdapSettings, dn: str) -> list[str]:
@@ -73,7 +80,7 @@ def find_groups(conn: Any, ldap: LdapSettings, dn: str) -> list[str]:
     return sorted(str(e[ldap.group_attribute].value) for e in conn.entries)
 
 
-def configure_ldap(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of the directory's login.
 
     Raises:
@@ -84,6 +91,7 @@ def configure_ldap(c: Any, settings: Settings) -> None:
     c.JupyterHub.authenticator_class = Directory
     c.Authenticator.manage_groups = True
     c.LDAPAuthenticator.server_address = ldap.host
+    c.LDAPAuthenticator.valid_username_regex = f"(?i){USERNAME_PATTERN}"
     c.LDAPAuthenticator.tls_strategy = TlsStrategy[ldap.tls]
     if ldap.port:
         c.LDAPAuthenticator.server_port = ldap.port

@@ -11,7 +11,7 @@ from tiltyard.hub.login.base import SiteLogin
 from tiltyard.settings import Settings
 
 
-class Machine(SiteLogin, PAMAuthenticator):  # type: ignore[misc]  untyped base
+class Machine(SiteLogin, PAMAuthenticator):
     """PAMAuthenticator that hands the machine's groups to the hub."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
@@ -39,7 +39,7 @@ def groups_of(name: str) -> list[str]:
     return sorted(found)
 
 
-def configure_pam(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of the machine's login."""
     c.JupyterHub.authenticator_class = Machine
     c.Authenticator.manage_groups = True

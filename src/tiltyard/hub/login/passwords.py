@@ -19,7 +19,7 @@ LONGEST_PASSWORD_BYTES = 72
 _LEAST_LETTERS = 4
 
 
-class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  untyped base
+class Passwords(TiltyardLogin, FirstUseAuthenticator):
     """FirstUseAuthenticator without the first use: a name without a password cannot log in."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
@@ -47,7 +47,9 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  un
             return f"The password is too short: take at least {self.min_password_length} letters."
         if len(password.encode()) > LONGEST_PASSWORD_BYTES:
             return f"The password is too long: take at most {LONGEST_PASSWORD_BYTES} bytes."
-        if len(set(password)) < _LEAST_LETTERS or name in password.lower():
+        without_name = password.lower().replace(name, "")
+        few = len(set(password)) < _LEAST_LETTERS
+        if few or len(without_name) < self.min_password_length:
             return "The password is easily guessed: take another."
         return None
 
@@ -63,10 +65,11 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):  # type: ignore[misc]  un
             return passwords.get(name.encode())
 
 
-def configure_passwords(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of Tiltyard's own passwords."""
     folder: Path = settings.path("hub")
     c.JupyterHub.authenticator_class = Passwords
+    c.Authenticator.allow_all = True  # all who have a password were let in by an operator
     c.FirstUseAuthenticator.dbm_path = str(folder / "passwords.dbm")
     c.FirstUseAuthenticator.create_users = False
     c.FirstUseAuthenticator.check_passwords_on_startup = False  # names are normal from the start

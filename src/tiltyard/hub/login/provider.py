@@ -28,7 +28,7 @@ class _UnreachableError(Exception):
     """The provider answered with its own failure."""
 
 
-class Provider(SiteLogin, GenericOAuthenticator):  # type: ignore[misc]  untyped base
+class Provider(SiteLogin, GenericOAuthenticator):
     """GenericOAuthenticator whose groups are those of a claim, read again at each refresh."""
 
     async def read_again(self, user: Any, handler: Any) -> Any:
@@ -52,7 +52,7 @@ class Provider(SiteLogin, GenericOAuthenticator):  # type: ignore[misc]  untyped
         return (_UnreachableError, OSError, asyncio.TimeoutError)
 
 
-def configure_oidc(c: Any, settings: Settings) -> None:
+def configure_login(c: Any, settings: Settings) -> None:
     """Fill the configuration of the provider's login.
 
     Raises:

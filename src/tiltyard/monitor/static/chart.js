@@ -228,7 +228,7 @@ function render({ model, el }) {
     if (!panels.length) {
       clear();
       const text = model.get("empty");
-      el.replaceChildren(h("section", { class: "ty-card ty-empty" }, text || "Waiting for control \u2026"));
+      el.replaceChildren(h("section", { class: "ty-card ty-empty" }, h("p", {}, ...prose(text || "Waiting for control \u2026"))));
       return;
     }
     if (charts.length !== panels.length) {

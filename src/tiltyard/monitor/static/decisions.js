@@ -4,7 +4,7 @@ function render({ model, el }) {
   const mayNotRetrain = h("p", { class: "ty-note" });
   const progress = h("progress", { max: 1, "aria-label": "Progress of the run" });
   const run = h("p", { class: "ty-note ty-run", "aria-live": "polite" });
-  const retold = h("p", { class: "ty-told", role: "status" });
+  const retold = h("p", { class: "ty-note", role: "status" });
   const which = h("select", { id: "ty-candidate", onchange: () => confirm(false) });
   const reason = h("input", { id: "ty-reason", type: "text", maxlength: 2000, autocomplete: "off", placeholder: "e.g. half the error since April" });
   const ask = h("button", { type: "button", class: "ty-primary", onclick: () => confirm(true) }, "To Champion");
@@ -75,7 +75,6 @@ function render({ model, el }) {
       if (candidates.map(String).includes(before)) which.value = before;
     }
     ask.disabled = yes.disabled = busy || Boolean(obstacle());
-    which.disabled = reason.disabled = Boolean(obstacle());
     ask.textContent = busy ? "Working \u2026" : "To Champion";
     mayNotPromote.textContent = obstacle();
   };

@@ -23,3 +23,6 @@ const tell = (model, message) => {
   model.send(message);
   document.dispatchEvent(new Event(SENT));
 };
+
+// Text with commands between backticks.
+const prose = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));

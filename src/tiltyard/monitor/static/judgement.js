@@ -66,7 +66,7 @@ function render({ model, el }) {
       el.replaceChildren();
       return;
     }
-    const nobody = h("p", { class: "ty-note" }, "No version is deployed. A scientist deploys one: `tiltyard deploy <model> <version>`.");
+    const nobody = h("p", { class: "ty-note" }, ...prose("No version is deployed. A scientist deploys one: `tiltyard deploy <model> <version>`."));
     el.replaceChildren(
       h(
         "section",
