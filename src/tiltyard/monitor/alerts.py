@@ -22,7 +22,7 @@ def sentence_for(error: Exception, now: datetime, every_s: float) -> str:
         every_s: seconds after which the page asks again.
     """
     if isinstance(error, UnauthenticatedError):
-        return f"{error.message.rstrip('.')}. Reload the page to log in again."
+        return f"{error.message.rstrip('.').partition(': ')[0]}: reload the page."
     again = f"{(now + timedelta(seconds=every_s)).astimezone(UTC):%H:%M:%S} UTC"
     if isinstance(error, TimeoutError):
         return f"Control takes long to answer; trying again at {again}."

@@ -73,6 +73,7 @@ class Page:
                     break
         except Exception as error:
             self._tell("look", error)
+            self.header.looks += 1
         finally:
             self._looking = False
         if self._again:
@@ -97,6 +98,7 @@ class Page:
         self._show_run(decisions.run_of(found))
         self.header.alert = self._alerts.tell("look", "")
         self.header.updated = f"{datetime.now(UTC):%H:%M:%S}"
+        self.header.looks += 1
 
     def _show_run(self, run: dict[str, Any] | None) -> None:
         self.decisions.run = run
@@ -174,4 +176,4 @@ def show() -> None:
         page.first()
     else:
         page.header.alert = NO_TICKET
-    display(page.view)  # type: ignore[no-untyped-call]  # IPython has no types
+    display(page.view)

@@ -27,6 +27,7 @@ class Header(anywidget.AnyWidget):
 
     The browser keeps the time: it sends ``tick`` when the page is to be refreshed, and waits for
     ``acknowledged`` to change; so nothing runs on when the page is closed.
+    ``looks`` counts the refreshes that have ended, well or not.
     """
 
     _esm = script("dom.js", "header.js")
@@ -34,6 +35,7 @@ class Header(anywidget.AnyWidget):
     user = traitlets.Unicode().tag(sync=True)
     alert = traitlets.Unicode().tag(sync=True)
     updated = traitlets.Unicode().tag(sync=True)
+    looks = traitlets.Int().tag(sync=True)
     acknowledged = traitlets.Int().tag(sync=True)
     every = traitlets.Float(30.0).tag(sync=True)
     hurry = traitlets.Bool().tag(sync=True)

@@ -49,7 +49,10 @@ function render({ model, el }) {
     user.textContent = model.get("user");
     const updated = model.get("updated");
     clock.textContent = updated ? `${paused ? "paused, " : ""}updated ${updated} UTC` : "";
-    el.dataset.updated = String(performance.now());
+    if (el.dataset.looks !== String(model.get("looks"))) {
+      el.dataset.looks = String(model.get("looks"));
+      el.dataset.looked = String(performance.now());
+    }
   };
   const acknowledged = () => {
     sentAt = null;
@@ -75,7 +78,7 @@ function render({ model, el }) {
   const sentByOthers = () => wait();
   document.addEventListener(SENT, sentByOthers);
   model.on("change:acknowledged", acknowledged);
-  const stop = draw(model, el, "alert updated user", show);
+  const stop = draw(model, el, "alert updated user looks", show);
   const timer = setInterval(step, 250);
   if (!model.get("updated")) send("tick");
   return () => {
