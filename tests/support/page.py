@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,8 +29,8 @@ from support.control import (
     write_bikes,
 )
 from tiltyard.client.control import ControlClient
-from tiltyard.evaluation.metrics import regression_metrics
 from tiltyard.client.tickets import KEY_FILE, sign
+from tiltyard.evaluation.metrics import regression_metrics
 from tiltyard.monitor.desk import HEADER
 from tiltyard.stores.base import follow_task
 from tiltyard.types.records import Score
@@ -38,6 +38,8 @@ from tiltyard.types.records import Score
 ROOT = Path(__file__).parents[2]
 HISTORY, LIVE = 800, 1_200
 START_S = 60.0
+KEY = "k" * 64
+"""Signs tickets here."""
 
 
 def history() -> tuple[list[float], list[float]]:
@@ -102,15 +104,15 @@ def _seqs() -> list[int]:
 class ControlProcess:
     """A control process on a furnished home; it can be killed and started again."""
 
-    def __init__(self, home: Path) -> None:
-        settings = make_home(home)
+    def __init__(self, home: Path, fill: Callable[[Control, Path], None]) -> None:
+        self.settings = settings = make_home(home)
         with serve(settings) as control:
-            furnish(control, home)
+            fill(control, home)
         self.tokens = issue_tokens(settings)
         key = settings.path("tokens", KEY_FILE)
         key.parent.mkdir(exist_ok=True)
-        key.write_text("key of the tests")
-        self.tokens["late"] = sign(b"key of the tests", "ann", int(time.time()) - 1)
+        key.write_text(KEY)
+        self.tokens["late"] = sign(KEY.encode(), "ann", int(time.time()) - 1)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
@@ -181,7 +183,7 @@ class Opener:
 @contextmanager
 def furnished(folder: Path) -> Iterator[ControlProcess]:
     """Give a running control with the model bikes."""
-    control = ControlProcess(folder)
+    control = ControlProcess(folder, furnish)
     control.start()
     try:
         yield control
