@@ -6,6 +6,7 @@ browser sends in the header that else the Monitor's server sets.
 
 import sys
 
+from jupyter_core.utils import run_sync
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -20,6 +21,10 @@ class BareVoila(Voila):
         """Look for templates in the package first."""
         super().setup_template_dirs()
         self.template_paths.insert(0, str(TEMPLATES))
+
+    def stop(self) -> None:
+        """End all kernels at once, as the Monitor's server does."""
+        run_sync(self.kernel_manager.shutdown_all)(now=True)
 
 
 def main(port: int, notebook: str) -> None:
