@@ -1,5 +1,10 @@
 """The hub's configuration, as `tiltyard.hub.configure` makes it of settings."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,31 @@ from tiltyard.cli.home import make_home, make_hub_tokens
 from tiltyard.errors import InvalidInputError, UnauthenticatedError
 from tiltyard.hub import configure
 from tiltyard.settings import Settings, load_settings
+
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+
+
+@contextmanager
+def serving(path: str, text: str) -> Iterator[str]:
+    """Serve one document; give the server's URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == path else 404)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def made(folder: Path, **sections: Any) -> Settings:
@@ -111,6 +141,20 @@ def test_a_provider_that_is_not_there_is_named(tmp_path: Path) -> None:
     oidc = {"issuer": issuer, "client_id": "t", "client_secret": "x"}
     with pytest.raises(InvalidInputError, match="openid-configuration cannot be read"):
         configured(tmp_path, hub={"authenticator": "oidc"}, oidc=oidc)
+
+
+def test_a_provider_that_is_away_hinders_no_start(tmp_path: Path) -> None:
+    """Its last document is used until it answers again; another provider's is not."""
+    document = {name: f"https://login/{name}" for name in ENDPOINTS}
+    with serving("/.well-known/openid-configuration", json.dumps(document)) as issuer:
+        oidc = {"issuer": issuer, "client_id": "t", "client_secret": "x"}
+        first = configured(tmp_path, hub={"authenticator": "oidc"}, oidc=oidc)
+    again = configured(tmp_path, hub={"authenticator": "oidc"}, oidc=oidc)
+    assert again.OAuthenticator == first.OAuthenticator
+    assert again.OAuthenticator.token_url == "https://login/token_endpoint"
+    other = {**oidc, "issuer": f"http://127.0.0.1:{free_port()}"}
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        configured(tmp_path, hub={"authenticator": "oidc"}, oidc=other)
 
 
 def test_without_tokens_the_hub_says_what_makes_them(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.hub import wait_for
 from support.lab import Lab
 from support.people import PeopledYard
 from tiltyard.hub.folders import prepare_folder
@@ -113,6 +114,18 @@ def test_a_running_servers_token_follows_the_groups(site: PeopledYard, lab: Lab)
     finally:
         site.run("user", "groups", "sam", "--add", "scientists", "--remove", "promoters")
     assert "custom:tiltyard:promoter" not in site.hub_user(token)["scopes"]
+
+
+@pytest.mark.slow
+def test_who_is_no_scientist_any_more_is_shut_out(site: PeopledYard, lab: Lab) -> None:
+    """Of the own server, too, within seconds; it is there again with the role."""
+    page = f"{lab.base}/api/contents"
+    try:
+        site.run("user", "groups", "sam", "--remove", "scientists")
+        wait_for(lambda: lab.http.get(page).status_code == 403, 30, site.logs)
+    finally:
+        site.run("user", "groups", "sam", "--add", "scientists")
+    wait_for(lambda: lab.http.get(page).status_code == 200, 30, site.logs)
 
 
 @pytest.mark.slow

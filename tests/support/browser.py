@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.hub import PASSWORDS
 
@@ -19,6 +19,8 @@ FLAGS = [
     "--no-first-run",
 ]
 WAIT_MS = 60_000
+
+expect.set_options(timeout=WAIT_MS)  # a machine with other work is slow
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tiltyard.deployers.child import Program
 from tiltyard.deployers.process import ProcessDeployer
 from tiltyard.deployers.reconcile import Reconciler
 from tiltyard.deployers.supervisor import Supervisor
+from tiltyard.errors import MissingExtraError
 from tiltyard.settings import LOOPBACK, Settings, config_file
 from tiltyard.types.registry import Version
 
@@ -83,6 +84,8 @@ class Running:
             self._end()
 
     def _start(self) -> None:
+        if self._settings.hub.enabled and find_spec("jupyterhub") is None:
+            raise MissingExtraError("JupyterHub", "hub")
         check_ports(self._settings)
         self._launch("control", "gateway", "proxy", "hub")
         health = f"{self._settings.control_url}/api/v1/health"

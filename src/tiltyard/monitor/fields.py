@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tiltyard.monitor.source import WINDOWS, Look
+from tiltyard.monitor.source import WINDOWS, Choice, Look
 from tiltyard.types.registry import Version
 
 Option = dict[str, str]
@@ -27,11 +27,24 @@ def fields(look: Look) -> list[dict[str, Any]]:
         ),
         _field(
             "window",
-            "Live data",
+            "Window",
             look.choice.window,
             [_option(key, label) for key, (label, _) in WINDOWS.items()],
         ),
     ]
+
+
+def chosen(old: Choice, new: dict[str, Any]) -> Choice:
+    """Return a choice with what was chosen; another model begins with its champion and target."""
+    model = str(new.get("model", old.model))
+    same = model == old.model
+    version = new.get("version", old.version if same else None)
+    return Choice(
+        model,
+        int(version) if version else None,
+        str(new.get("variable", old.variable if same else "")),
+        str(new.get("window", old.window)),
+    )
 
 
 def _versions(look: Look) -> list[Option]:
@@ -41,7 +54,7 @@ def _versions(look: Look) -> list[Option]:
     first = (
         "No version yet"
         if look.version is None
-        else (f"Champion ({champion})" if champion else f"Newest ({look.version})")
+        else (f"Champion (version {champion})" if champion else f"Newest (version {look.version})")
     )
     return [_option("", first)] + [
         _option(str(version.version), _named(version, version.version in deployed))
@@ -51,7 +64,8 @@ def _versions(look: Look) -> list[Option]:
 
 
 def _named(version: Version, deployed: bool) -> str:
-    return f"{version.version}" if deployed else f"{version.version} (not deployed)"
+    name = f"Version {version.version}"
+    return name if deployed else f"{name} (not deployed)"
 
 
 def _field(name: str, label: str, value: str, options: list[Option]) -> dict[str, Any]:

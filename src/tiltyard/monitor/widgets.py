@@ -27,6 +27,7 @@ class Header(anywidget.AnyWidget):
 
     The browser keeps the time: it sends ``tick`` when the page is to be refreshed, and waits for
     ``acknowledged`` to change; so nothing runs on when the page is closed.
+    ``looks`` counts the refreshes that have ended, well or not.
     """
 
     _esm = script("dom.js", "header.js")
@@ -34,6 +35,7 @@ class Header(anywidget.AnyWidget):
     user = traitlets.Unicode().tag(sync=True)
     alert = traitlets.Unicode().tag(sync=True)
     updated = traitlets.Unicode().tag(sync=True)
+    looks = traitlets.Int().tag(sync=True)
     acknowledged = traitlets.Int().tag(sync=True)
     every = traitlets.Float(30.0).tag(sync=True)
     hurry = traitlets.Bool().tag(sync=True)
@@ -55,14 +57,10 @@ class Chart(anywidget.AnyWidget):
 
 
 class Judgement(anywidget.AnyWidget):
-    """Metric tables, champion and challengers."""
+    """Metric table, champion and challengers, see ``judgement.shown``."""
 
     _esm = script("dom.js", "judgement.js")
-    heading = traitlets.Unicode().tag(sync=True)
-    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
-    caption = traitlets.Unicode().tag(sync=True)
-    standings = traitlets.List(traitlets.Dict()).tag(sync=True)
-    change = traitlets.Unicode().tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
 
 
 class Decisions(anywidget.AnyWidget):
@@ -71,7 +69,8 @@ class Decisions(anywidget.AnyWidget):
     _esm = script("dom.js", "decisions.js")
     offer = traitlets.Dict().tag(sync=True)
     run = traitlets.Any(default_value=None).tag(sync=True)
-    told = traitlets.Unicode().tag(sync=True)
+    told = traitlets.Dict().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
 
 
 Message = dict[str, Any]

@@ -1,7 +1,7 @@
 function render({ model, el }) {
   el.classList.add("ty-controls");
   const selects = new Map();
-  const choose = (name, value) => model.send({ kind: "choose", chosen: { [name]: value } });
+  const choose = (name, value) => tell(model, { kind: "choose", chosen: { [name]: value } });
 
   const field = (one) => {
     const select = h("select", { id: `ty-${one.name}`, onchange: () => choose(one.name, select.value) });
@@ -17,7 +17,6 @@ function render({ model, el }) {
         select.dataset.options = options;
         select.replaceChildren(...one.options.map((o) => h("option", { value: o.value }, o.label)));
       }
-      if (document.activeElement !== select || select.value === "") select.value = one.value;
       select.value = one.value;
     }
   };

@@ -15,3 +15,14 @@ const draw = (model, el, names, render) => {
   redraw();
   return () => names.split(" ").forEach((name) => model.off(`change:${name}`, redraw));
 };
+
+// The header waits for the kernel's acknowledgement whatever is sent, so that a lost connection
+// is told soon after a click.
+const SENT = "tiltyard-sent";
+const tell = (model, message) => {
+  model.send(message);
+  document.dispatchEvent(new Event(SENT));
+};
+
+// Text with commands between backticks.
+const prose = (text) => text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));

@@ -1,12 +1,37 @@
+const HEADS = ["Metric", "Hold-out", "History", "Live", "Change"];
+
+const cell = (text, properties = {}) => h("td", properties, text);
 const metricRow = (row) =>
   h(
     "tr",
-    {},
+    { "data-metric": row.metric },
     h("th", { scope: "row" }, row.name),
-    h("td", {}, row.hold_out),
-    h("td", {}, row.history),
-    h("td", { title: row.hint || null }, row.live),
-    h("td", { class: row.verdict ? `ty-${row.verdict}` : null }, row.change, row.verdict ? h("span", {}, ` ${row.verdict}`) : ""),
+    cell(row.hold_out),
+    cell(row.history),
+    cell(row.hint ? h("abbr", { title: row.hint, tabindex: 0, "aria-label": `${row.live}, ${row.hint}` }, row.live) : row.live),
+    cell(`${row.change}${row.verdict ? ` ${row.verdict}` : ""}`, { class: row.verdict ? `ty-${row.verdict}` : null }),
+  );
+
+const table = (heads, rows, caption) =>
+  h(
+    "table",
+    { "aria-label": caption },
+    h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", {}, ...rows),
+  );
+
+const confusion = ({ classes, rows }) =>
+  h(
+    "div",
+    { class: "ty-scroll" },
+    h("h3", {}, "Live rows: actual by predicted"),
+    table(
+      ["Actual", ...classes.map((name) => `predicted ${name}`)],
+      rows.map((row, i) =>
+        h("tr", {}, h("th", { scope: "row" }, classes[i]), ...row.map((n, j) => cell(n, { class: i === j ? "ty-right" : null }))),
+      ),
+      "Confusion matrix of the live rows",
+    ),
   );
 
 const standing = (one) =>
@@ -20,50 +45,47 @@ const standing = (one) =>
       h("span", { class: "ty-badge" }, one.champion ? "champion" : "challenger"),
     ),
     h("div", { class: "ty-what" }, one.what),
-    h(
-      "div",
-      { class: "ty-figure" },
-      h("b", {}, one.value),
-      h("span", { class: one.verdict ? `ty-${one.verdict}` : "" }, one.change ? `${one.change} against the champion` : ""),
-    ),
-    h("div", { class: "ty-note" }, `${one.metric}, live`),
-    h("div", { class: one.healthy ? "ty-note" : "ty-note ty-worse" }, `${one.state} · deployed ${one.since} UTC`),
+    one.healthy
+      ? h(
+          "div",
+          { class: "ty-figure" },
+          h("b", {}, one.value),
+          h("span", {}, `${one.metric}, ${one.rows}`),
+          one.change ? h("span", { class: one.verdict ? `ty-${one.verdict}` : null }, one.change) : "",
+        )
+      : "",
+    h("div", { class: one.healthy ? "ty-note" : "ty-note ty-worse" }, one.state),
+    h("div", { class: "ty-note" }, one.since),
   );
 
 function render({ model, el }) {
   el.classList.add("ty-judgement");
   const update = () => {
-    const rows = model.get("rows");
-    if (!rows.length) {
+    const { heading, rows, caption, finding, degraded, confusion: counts, standings, change } = model.get("shown");
+    if (!rows) {
       el.replaceChildren();
       return;
     }
-    const heads = ["Metric", "Hold-out", "History", "Live", "Live against hold-out"];
-    const table = h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, ...rows.map(metricRow)),
-    );
-    const standings = model.get("standings");
-    const nobody = h("p", { class: "ty-note" }, "No version is deployed: `tiltyard deploy` a version first.");
+    const nobody = h("p", { class: "ty-note" }, ...prose("No version is deployed. A scientist deploys one: `tiltyard deploy <model> <version>`."));
     el.replaceChildren(
       h(
         "section",
         { class: "ty-card" },
-        h("div", { class: "ty-card-head" }, h("h2", {}, `Metrics of ${model.get("heading").toLowerCase()}`)),
-        h("div", { class: "ty-scroll" }, table),
-        h("p", { class: "ty-note" }, model.get("caption")),
+        h("div", { class: "ty-card-head" }, h("h2", {}, heading)),
+        finding ? h("p", { class: degraded ? "ty-finding ty-degraded" : "ty-finding" }, finding) : "",
+        h("div", { class: "ty-scroll" }, table(HEADS, rows.map(metricRow), heading)),
+        counts ? confusion(counts) : "",
+        h("p", { class: "ty-note" }, caption),
       ),
       h(
         "section",
         { class: "ty-card" },
         h("div", { class: "ty-card-head" }, h("h2", {}, "Champion and challengers")),
         standings.length ? h("ul", { class: "ty-standings" }, ...standings.map(standing)) : nobody,
-        h("p", { class: "ty-note" }, model.get("change")),
+        h("p", { class: "ty-note ty-change" }, change),
       ),
     );
   };
-  return draw(model, el, "heading rows caption standings change", update);
+  return draw(model, el, "shown", update);
 }
 export default { render };
