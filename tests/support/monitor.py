@@ -60,7 +60,12 @@ def write_notebook(folder: Path) -> Path:
     folder.mkdir()
     path = folder / "shows.ipynb"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    cell: dict[str, Any] = {"cell_type": "code", "id": "shows", "execution_count": None, "metadata": {}}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "shows",
+        "execution_count": None,
+        "metadata": {},
+    }
     notebook = {
         "cells": [{**cell, "outputs": [], "source": SOURCE}],
         "metadata": {"kernelspec": kernel},
