@@ -84,6 +84,13 @@ def test_groups_are_shown_and_changed(site: PeopledYard) -> None:
     assert site.run("user", "groups", "sam").stdout == removed.stdout
 
 
+def test_doctor_finds_hub_proxy_and_monitor(site: PeopledYard) -> None:
+    """All three answer where `tiltyard up` runs."""
+    found = {f["check"]: f for f in json.loads(site.run("doctor", "--json").stdout)}
+    for check in ("hub", "proxy", "monitor", "hub's proxy"):
+        assert found[check]["ok"], found[check]
+
+
 def test_passwords_are_in_no_log_and_no_command_line(site: PeopledYard) -> None:
     """What was set so far is nowhere in the logs."""
     logs = "".join(path.read_text() for path in (site.home / "logs").rglob("*.log"))

@@ -24,6 +24,7 @@ EXTRAS = {
     "train": ("papermill", "ipykernel", "nbformat", "skl2onnx", "onnx"),
     "score": ("sklearn", "joblib", "onnxruntime"),
     "hub": ("jupyterhub", "jupyterlab", "firstuseauthenticator", "oauthenticator"),
+    "monitor": ("voila", "anywidget", "ipywidgets", "ipykernel"),
 }
 """Extra → modules that its processes import."""
 

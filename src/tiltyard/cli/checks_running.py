@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from tiltyard.cli.findings import Check, Finding
 from tiltyard.cli.home import holder
-from tiltyard.cli.ready import answers, listeners, port_problem, reachable
+from tiltyard.cli.ready import answers, listeners, listens, port_problem, reachable
 from tiltyard.errors import TiltyardError
-from tiltyard.settings import Settings
+from tiltyard.settings import LOOPBACK, Settings
 from tiltyard.types.registry import Deployment, DeploymentState, Run, RunState
 
 UP = "tiltyard up"
@@ -53,8 +53,10 @@ def _answering(settings: Settings) -> Iterator[Finding]:
     if settings.hub.enabled:
         proxy = f"http://{reachable(settings.hub.host)}:{settings.hub.port}"
         urls |= {"hub": f"{settings.hub_api_url}/", "proxy": f"{proxy}/hub/health"}
-    for name, url in urls.items():
-        ok = answers(url)
+    found = {name: (url, answers(url)) for name, url in urls.items()}
+    if settings.hub.enabled:  # the Monitor answers nobody who is not logged in
+        found["monitor"] = settings.monitor_url, listens(LOOPBACK, settings.monitor.port)
+    for name, (url, ok) in found.items():
         mend = "" if ok else f"look at {settings.path('logs', f'{name}.log')}"
         yield Finding(name, ok, f"{url} {'answers' if ok else 'does not answer'}", mend)
 

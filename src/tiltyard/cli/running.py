@@ -84,8 +84,8 @@ class Running:
             self._end()
 
     def _start(self) -> None:
-        if self._settings.hub.enabled and find_spec("jupyterhub") is None:
-            raise MissingExtraError("JupyterHub", "hub")
+        if self._settings.hub.enabled:
+            check_people_extras()
         check_ports(self._settings)
         self._launch("control", "gateway", "proxy", "hub")
         health = f"{self._settings.control_url}/api/v1/health"
@@ -101,8 +101,6 @@ class Running:
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
 
     def _has(self, name: str) -> bool:
-        if name == "monitor" and not _can_run(MODULES[name]):
-            return False
         return name not in PEOPLE or self._settings.hub.enabled
 
     def _wait_for_hub(self) -> None:
@@ -166,11 +164,15 @@ class Running:
         return self._settings.path("artifacts", version.digest[:2], version.digest)
 
 
-def _can_run(package: str) -> bool:
-    """Return whether ``python -m package`` would, without the time of importing it."""
-    spec = find_spec(package)
-    folders = None if spec is None else spec.submodule_search_locations
-    return any((Path(folder) / "__main__.py").exists() for folder in folders or ())
+def check_people_extras() -> None:
+    """See that what people need is installed.
+
+    Raises:
+        MissingExtraError: naming library and extra.
+    """
+    for library, extra in (("jupyterhub", "hub"), ("voila", "monitor")):
+        if find_spec(library) is None:
+            raise MissingExtraError(library, extra)
 
 
 def write_ready_file(path: Path, settings: Settings) -> None:
