@@ -50,10 +50,15 @@ class Site:
     def token(self, name: str) -> str:
         """Return a token of the hub with a person's own rights."""
         if name not in self._tokens:
-            with Visitor(self.hub.url) as visitor:
-                visitor.login(name, PASSWORDS[name])
+            with self.visitor(name) as visitor:
                 self._tokens[name] = visitor.token(name)
         return self._tokens[name]
+
+    def visitor(self, name: str) -> Visitor:
+        """Return a browser of somebody who logged in, and starts no server by that."""
+        visitor = Visitor(self.hub.url)
+        visitor.login(name, PASSWORDS[name], "/hub/login?next=%2Fhub%2Fhome")
+        return visitor
 
     def call(self, token: str | None, method: str, path: str, **request: Any) -> httpx.Response:
         """Return control's answer to a caller."""
@@ -173,8 +178,7 @@ def test_who_has_no_role_is_told_which_groups_there_are(site: Site) -> None:
 
 def test_a_token_without_our_scopes_opens_nothing(site: Site) -> None:
     """A token that was narrowed is not believed to be the whole person."""
-    with Visitor(site.hub.url) as sam:
-        sam.login("sam", PASSWORDS["sam"])
+    with site.visitor("sam") as sam:
         narrow = {"note": "n", "scopes": ["read:users!user=sam"]}
         token = sam.call("POST", "/users/sam/tokens", json=narrow).json()["token"]
         wide = {"note": "w", "scopes": ["custom:tiltyard:scientist"]}
@@ -228,8 +232,7 @@ def test_a_promotion_asks_for_the_groups_anew(site: Site) -> None:
 
 def test_what_changes_at_the_hub_is_felt(site: Site) -> None:
     """Within 15 s: groups, a revoked token, and a stream of events that it had opened."""
-    with Visitor(site.hub.url) as vera:
-        vera.login("vera", PASSWORDS["vera"])
+    with site.visitor("vera") as vera:
         made = vera.call("POST", "/users/vera/tokens", json={"note": "n"}).json()
         token, ticket = made["token"], site.ticket("vera")
         assert site.me(ticket).json()["scopes"] == site.me(token).json()["scopes"] == ["viewer"]
