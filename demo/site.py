@@ -157,7 +157,6 @@ class Site:
             **os.environ,
             "TILTYARD_HOME": str(self.home),
             "TILTYARD_CONFIG": str(self.config),
-            "TILTYARD_HUB__ENABLED": "false",
         }
 
 

@@ -6,6 +6,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from support.control import Control, add_version, deploy
+from tiltyard.client.tickets import sign
 from tiltyard.client.transport import PREFIX
 from tiltyard.errors import UnauthenticatedError
 
@@ -159,6 +160,13 @@ def test_a_revoked_token_is_unknown_at_once(control: Control, bikes: str) -> Non
     control.client().revoke_token(token.id)
     with pytest.raises(UnauthenticatedError, match="revoked"):
         control.client("viewer").me()
+
+
+def test_without_a_hub_there_are_no_tickets(control: Control) -> None:
+    """Nobody is known by one, whatever it is signed with."""
+    ticket = sign(b"", "viewer", 1 << 40)
+    header = {"authorization": f"Bearer {ticket}"}
+    assert control.call("GET", "/me", None, headers=header).status_code == 401
 
 
 def test_health_needs_no_token(control: Control) -> None:

@@ -6,7 +6,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from support.hub import PASSWORDS, HubSite, Visitor, add_people, wait_for
 from tiltyard.client.hub import HubClient
 from tiltyard.client.tickets import sign
 from tiltyard.client.transport import PREFIX
-from tiltyard.control.people import People
+from tiltyard.control.people import People, Person
 from tiltyard.control.prefix import SERVICE_PREFIX
 from tiltyard.errors import HubAwayError
 from tiltyard.settings import LOOPBACK
@@ -303,7 +305,7 @@ def test_a_hub_that_is_away_stops_people_only(site: Site) -> None:
     before = site.champion()
     site.hub.kill()
     try:
-        assert site.me(ticket).status_code == 200  # believed for 10 s
+        assert site.me(ticket).status_code == 200  # believed for a while
         for given in (ticket, token):
             for version in (1, 2):
                 answer = site.promote(given, version)
@@ -367,21 +369,42 @@ def test_a_silent_hub_is_asked_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", [200, 302, 429, 500, 503])
 def test_what_is_no_hub_is_no_hub(status: int) -> None:
     """Another program on the hub's port, or a hub that is starting, knows nobody."""
+    with other_program(status, b"<html>") as (url, _):
+        people = People(url, lambda: "x")
+        with pytest.raises(HubAwayError):
+            people.of_token("t")
+        people.close()
+
+
+def test_no_cookie_is_kept() -> None:
+    """Whatever the hub sets, the next person's question carries nothing of this one's."""
+    with other_program(200, b'{"kind": "user", "name": "ann"}') as (url, seen):
+        people = People(url, lambda: "x")
+        for token in ("one", "two"):
+            assert people.of_token(token) == Person("user", "ann")
+        people.close()
+    assert [headers["authorization"] for headers in seen] == ["token one", "token two"]
+    assert [headers["cookie"] for headers in seen] == [None, None]
+
+
+@contextmanager
+def other_program(status: int, body: bytes) -> Iterator[tuple[str, list[Message]]]:
+    """Serve one answer, with a cookie, to every GET; give its URL and the heads that came."""
+    seen: list[Message] = []
 
     class Other(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            seen.append(self.headers)
             self.send_response(status)
-            self.send_header("content-length", "6")
+            self.send_header("set-cookie", "login=ann; Path=/")
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"<html>")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with HTTPServer((LOOPBACK, 0), Other) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        people = People(f"http://{LOOPBACK}:{server.server_port}", lambda: "x")
-        with pytest.raises(HubAwayError):
-            people.of_token("t")
-        people.close()
+        yield f"http://{LOOPBACK}:{server.server_port}", seen
         server.shutdown()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.hub import wait_for
 from support.lab import Lab
 from support.people import PeopledYard
 from tiltyard.hub.folders import prepare_folder
@@ -83,6 +84,24 @@ print(json.dumps({"url": s.control_url, "token": s.client.token, "lake": s.lake_
 
 
 @pytest.mark.slow
+def test_a_notebook_calls_control_as_its_user(lab: Lab) -> None:
+    """Control knows who calls, in which role and groups, and answers what that role may read."""
+    code = """
+import json, tiltyard
+from tiltyard.client.connect import connect
+with connect() as client:
+    me = client.me()
+print(json.dumps({"me": [me.name, sorted(me.groups), list(me.scopes)],
+                  "models": len(tiltyard.models())}))
+"""
+    told = json.loads(lab.run(lab.kernel(), code))
+    assert told["me"][:2] == ["sam", ["rentals", "scientists"]]
+    assert "scientist" in told["me"][2]
+    assert "promoter" not in told["me"][2]
+    assert told["models"] == 0
+
+
+@pytest.mark.slow
 def test_a_running_servers_token_follows_the_groups(site: PeopledYard, lab: Lab) -> None:
     """A role that its owner gets or loses counts for it at once, without a new start."""
     code = "import os; print(os.environ['TILTYARD_CLIENT__TOKEN'])"
@@ -95,6 +114,18 @@ def test_a_running_servers_token_follows_the_groups(site: PeopledYard, lab: Lab)
     finally:
         site.run("user", "groups", "sam", "--add", "scientists", "--remove", "promoters")
     assert "custom:tiltyard:promoter" not in site.hub_user(token)["scopes"]
+
+
+@pytest.mark.slow
+def test_who_is_no_scientist_any_more_is_shut_out(site: PeopledYard, lab: Lab) -> None:
+    """Of the own server, too, within seconds; it is there again with the role."""
+    page = f"{lab.base}/api/contents"
+    try:
+        site.run("user", "groups", "sam", "--remove", "scientists")
+        wait_for(lambda: lab.http.get(page).status_code == 403, 30, site.logs)
+    finally:
+        site.run("user", "groups", "sam", "--add", "scientists")
+    wait_for(lambda: lab.http.get(page).status_code == 200, 30, site.logs)
 
 
 @pytest.mark.slow

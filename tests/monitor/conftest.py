@@ -9,12 +9,13 @@ from support.browser import chromium
 from support.monitor import SECRETS, write_notebook
 from support.people import PeopledYard
 
-IDLE_S = 6
+IDLE_S = 10
+"""On a loaded machine a page takes some seconds from its kernel's start to its first tick."""
 
 
 @pytest.fixture(scope="session")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopledYard]:
-    """Give a running Tiltyard; its Monitor ends kernels that are silent for six seconds."""
+    """Give a running Tiltyard; its Monitor ends kernels that are silent for ten seconds."""
     folder = tmp_path_factory.mktemp("monitored")
     yard = PeopledYard(
         folder,

@@ -15,6 +15,7 @@ from tiltyard.errors import ConflictError, InvalidInputError, UnavailableError
 from tiltyard.registry import Registry, open_registry
 from tiltyard.registry.database import Database
 from tiltyard.registry.tables import metadata
+from tiltyard.types.registry import RunKind, RunRequest
 
 
 def test_a_missing_registry_names_the_command(tmp_path: Path) -> None:
@@ -46,6 +47,20 @@ def test_migrating_again_changes_nothing(registry: Registry, url: str) -> None:
     before = registry.routes.table()
     with open_registry(url, migrate=True) as again:
         assert again.routes.table() == before
+
+
+def test_an_older_schema_is_brought_up(registry: Registry, url: str) -> None:
+    """Only when asked to; runs from before are there, and have no groups."""
+    request = RunRequest(kind=RunKind.TRAIN, pipeline="bikes")
+    run = registry.runs.enqueue(request, "ada", ["rentals"])
+    with registry.database.exclusive() as connection:
+        connection.execute(text("ALTER TABLE runs DROP COLUMN member_of"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(ConflictError, match="tiltyard init"):
+        open_registry(url)
+    with open_registry(url, migrate=True) as opened:
+        assert opened.runs.get(run.id) == run
+        assert opened.runs.groups(run.id) == ()
 
 
 def test_several_may_migrate_at_once(url: str) -> None:

@@ -195,3 +195,11 @@ def test_tokens_of_a_run_end_with_its_attempt(registry: Registry, retries: int) 
     registry.runs.update(run.id, state=RunState.FAILED)
     assert registry.tokens.principal(mine.token) is None
     assert registry.tokens.principal(other.token) is not None
+
+
+def test_a_run_keeps_the_groups_of_who_asked(registry: Registry) -> None:
+    """In their order; an unknown run has none to tell."""
+    run = registry.runs.enqueue(request(), "ada", ["trams", "bikes"])
+    assert registry.runs.groups(run.id) == ("trams", "bikes")
+    with pytest.raises(NotFoundError, match="run"):
+        registry.runs.groups("none")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.hub import PASSWORDS
 
@@ -19,6 +19,8 @@ FLAGS = [
     "--no-first-run",
 ]
 WAIT_MS = 60_000
+
+expect.set_options(timeout=WAIT_MS)  # a machine with other work is slow
 
 
 @contextmanager
@@ -50,9 +52,8 @@ class Window:
     def __init__(self, browser: Browser, url: str, *, dark: bool = False, width: int = 1280):
         self.url = url
         self.hosts: set[str] = set()
-        scheme = "dark" if dark else "light"
         self.context: BrowserContext = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
         )
         self.context.set_default_timeout(WAIT_MS)
         self.context.on("request", lambda request: self._note(request.url))

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from typer.testing import CliRunner
 
+from tiltyard.cli.app import app
 from tiltyard.cli.home import make_home, make_hub_tokens
 from tiltyard.client.hub import HubClient
 from tiltyard.settings import LOOPBACK, load_settings
@@ -201,7 +203,11 @@ def add_people(api: str, token: str) -> None:
 def run_tiltyard(
     environment: dict[str, str], *words: str, text: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command of `tiltyard` to its end."""
+    """Run a command of `tiltyard` to its end; `tiltyard user` in this process, being quicker."""
+    if words[0] == "user":
+        own = {name: value for name, value in environment.items() if name.startswith("TILTYARD_")}
+        result = CliRunner(env={**own, "COLUMNS": "200"}).invoke(app, list(words), input=text)
+        return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
     return subprocess.run(
         [sys.executable, "-m", "tiltyard.cli", *words],
         env=environment,

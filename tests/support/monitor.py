@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -61,8 +60,19 @@ def write_notebook(folder: Path) -> Path:
     folder.mkdir()
     path = folder / "shows.ipynb"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    cell = nbformat.v4.new_code_cell(SOURCE)
-    nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=[cell]), path)
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "shows",
+        "execution_count": None,
+        "metadata": {},
+    }
+    notebook = {
+        "cells": [{**cell, "outputs": [], "source": SOURCE}],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(notebook))
     (folder / "picture.png").write_bytes(b"\x89PNG")
     return path
 
@@ -75,11 +85,18 @@ class Visit:
         yard: whose Monitor is visited.
         name: who logs in.
         query: of the first page.
+        password: of who is not among the usual people.
         context: options of the browser's context.
     """
 
     def __init__(
-        self, browser: Browser, yard: PeopledYard, name: str, query: str = "", **context: Any
+        self,
+        browser: Browser,
+        yard: PeopledYard,
+        name: str,
+        query: str = "",
+        password: str | None = None,
+        **context: Any,
     ) -> None:
         self.url = f"{yard.url}/services/monitor/"
         self.yard = yard
@@ -87,7 +104,7 @@ class Visit:
         self.page: Page = self.context.new_page()
         self.asked: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
-        log_in(self.page, f"{self.url}{query}", name)
+        log_in(self.page, f"{self.url}{query}", name, password)
 
     def __enter__(self) -> "Visit":
         return self

@@ -20,6 +20,7 @@ from tiltyard.deployers.child import Program
 from tiltyard.deployers.process import ProcessDeployer
 from tiltyard.deployers.reconcile import Reconciler
 from tiltyard.deployers.supervisor import Supervisor
+from tiltyard.errors import MissingExtraError
 from tiltyard.settings import LOOPBACK, Settings, config_file
 from tiltyard.types.registry import Version
 
@@ -83,6 +84,8 @@ class Running:
             self._end()
 
     def _start(self) -> None:
+        if self._settings.hub.enabled and find_spec("jupyterhub") is None:
+            raise MissingExtraError("JupyterHub", "hub")
         check_ports(self._settings)
         self._launch("control", "gateway", "proxy", "hub")
         health = f"{self._settings.control_url}/api/v1/health"
@@ -98,9 +101,9 @@ class Running:
         self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
 
     def _has(self, name: str) -> bool:
-        return name not in PEOPLE or (
-            self._settings.hub.enabled and find_spec(MODULES[name]) is not None
-        )
+        if name == "monitor" and not _can_run(MODULES[name]):
+            return False
+        return name not in PEOPLE or self._settings.hub.enabled
 
     def _wait_for_hub(self) -> None:
         self._wait("hub", lambda: answers(f"{self._settings.hub_api_url}/"))
@@ -161,6 +164,13 @@ class Running:
 
     def _folder(self, version: Version) -> Path:
         return self._settings.path("artifacts", version.digest[:2], version.digest)
+
+
+def _can_run(package: str) -> bool:
+    """Return whether ``python -m package`` would, without the time of importing it."""
+    spec = find_spec(package)
+    folders = None if spec is None else spec.submodule_search_locations
+    return any((Path(folder) / "__main__.py").exists() for folder in folders or ())
 
 
 def write_ready_file(path: Path, settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """JupyterHub's API: who there is, and in which groups."""
 
-import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Self
@@ -143,9 +142,10 @@ class HubClient:
         """
         self.person(name)
         for group in groups:
-            with contextlib.suppress(ConflictError):  # it is there
-                self._send("POST", _group(group), json={})
-            self._members("POST", group, name)
+            try:
+                self._members("POST", group, name)
+            except NotFoundError:
+                self._send("POST", _group(group), json={"users": [name]})
 
     def leave(self, name: str, groups: Iterable[str]) -> None:
         """Take a user out of groups.

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 
 import httpx
@@ -13,10 +14,11 @@ import msgspec
 from tiltyard.control.recent import Recent
 from tiltyard.errors import HubAwayError, UnavailableError
 
-BELIEVED_S = 10.0
+BELIEVED_S = 5.0
+"""With what a hub believes of a site's login (``hub.refresh_s``), changes are felt in 15 s."""
 REFUSED_S = 2.0
 MOST = 10_000
-TIMEOUT_S = 3.0
+TIMEOUT_S = 5.0
 AWAY_S = 1.0
 """For so long nobody asks a hub again that did not answer."""
 
@@ -39,7 +41,7 @@ class Person(msgspec.Struct, frozen=True):
 class People:
     """Asks the hub; usable from several threads.
 
-    Answers are believed for 10 s, unless they must be fresh.
+    Answers are believed for 5 s, unless they must be fresh.
 
     Args:
         url: of the hub's API, such as ``http://127.0.0.1:8703/hub/api``.
@@ -94,6 +96,8 @@ class _Hub:
         self._http = httpx.Client(
             base_url=url,
             timeout=TIMEOUT_S,
+            # One person's cookie must never travel with another's token.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,
             verify=url.startswith("https:"),
         )

@@ -14,7 +14,7 @@ class PasswordHandler(APIHandler):
     """Sets passwords, where Tiltyard keeps them."""
 
     @needs_scope("admin:users")
-    def put(self, user_name: str) -> None:
+    async def put(self, user_name: str) -> None:
         """Set a user's password: ``{"password": text}`` → 204.
 
         Raises:
@@ -32,7 +32,7 @@ class PasswordHandler(APIHandler):
         password = body.get("password") if isinstance(body, dict) else None
         if not isinstance(password, str):
             raise web.HTTPError(422, 'Send {"password": text}.')
-        self.authenticator.set_password(user.name, password)
+        await self.authenticator.set_password(user.name, password)
         self.set_status(204)
 
 

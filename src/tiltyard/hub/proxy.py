@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tiltyard.client.local import local_token
-from tiltyard.errors import NotFoundError, TiltyardError
+from tiltyard.errors import TiltyardError
 from tiltyard.settings import LOOPBACK, HubSettings, Settings, load_settings
 
 NAME = "configurable-http-proxy"
@@ -55,12 +55,15 @@ def find_proxy(hub: HubSettings) -> str:
     """Return the proxy's path: the setting's, else beside Python, else on the PATH.
 
     Raises:
-        NotFoundError: it is in none of them.
+        TiltyardError: it is in none of them.
     """
     wanted = hub.proxy_command or NAME
     found = shutil.which(wanted, path=_path())
     if found is None:
-        raise NotFoundError("program", wanted)
+        raise TiltyardError(
+            f"The hub's proxy {wanted} is not there: run `npm install -g {NAME}@5`, set "
+            "hub.proxy_command, or do without people by hub.enabled = false."
+        )
     return found
 
 
@@ -68,12 +71,11 @@ def node_version() -> str:
     """Return the version of Node that would run the proxy.
 
     Raises:
-        NotFoundError: there is none.
-        TiltyardError: it is too old.
+        TiltyardError: there is none, or it is too old.
     """
     node = shutil.which("node", path=_path())
     if node is None:
-        raise NotFoundError("program", "node")
+        raise TiltyardError(f"Node is not there: install Node {LEAST_NODE} or newer.")
     told = subprocess.run(  # noqa: S603  the Node that the proxy runs on
         (node, "--version"), capture_output=True, text=True, timeout=_CHECK_TIMEOUT_S, check=True
     ).stdout.strip()

@@ -31,6 +31,29 @@ class PageHandler(TornadoVoilaHandler):
         with _ticketed(self.request.headers, desk.ticket(self.current_user.username)):
             await super().get()
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with a page that says what to do, also before the visitor is known."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        page = self.get_template("error.html")
+        message = getattr(error, "log_message", None) or ""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(page.render(status_code=status_code, message=message, base_url=PREFIX))
+
+
+class TemplateHandler(TemplateStaticFileHandler):
+    """The template's scripts and styles; Voila's own fails on a path that leads upwards."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Return the path of a file.
+
+        Raises:
+            HTTPError: 404 the path leads out of the template.
+        """
+        if ".." in url_path.split("/"):
+            raise tornado.web.HTTPError(404)
+        path: str = super().parse_url_path(url_path)
+        return path
+
 
 class CloseHandler(APIHandler):
     """Ends the kernel of a page that closes; Voila's own asks nobody whose kernel it is."""
@@ -61,7 +84,7 @@ def routes(server: Any) -> list[tuple[Any, ...]]:
         (f"{PREFIX}api/kernels/{_KERNEL}", KernelHandler),
         (f"{PREFIX}api/kernels/{_KERNEL}/channels", VoilaKernelWebsocketHandler),
         (f"{PREFIX}voila/api/shutdown/{_KERNEL}", CloseHandler),
-        (rf"{PREFIX}voila/templates/(\w+/static/.*)", TemplateStaticFileHandler),
+        (rf"{PREFIX}voila/templates/(lab/static/.*)", TemplateHandler),
         (f"{PREFIX}voila/static/(.*)", MultiStaticFileHandler, static),
         (f"{PREFIX}voila/labextensions/(.*)", FileFindHandler, labextensions),
         *server.identity_provider.get_handlers(),

@@ -26,6 +26,7 @@ _EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "anywidget",
 ]
+_PING_MS = 30_000
 _FAILED = "Reload the page; if that does not help, tell an operator to read the Monitor's log."
 _POLICY = (
     "default-src 'self'; "
@@ -67,6 +68,7 @@ class MonitorServer(Voila):
             open_browser=False,
             # None of this machine's or user's configuration of other Voilas.
             config_file_paths=[],
+            log_format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             cookie_secret=_cookie_secret(settings),
             authorizer_class=OwnKernels,
             identity_provider_class=HubIdentity,
@@ -91,6 +93,8 @@ class MonitorServer(Voila):
             # Jupyter's own error pages say what this installation runs on.
             "jinja2_env": made["voila_jinja2_env"],
             "log_function": log_request,
+            # Jupyter's default is longer than tornado allows, which says so at every visit.
+            "ws_ping_timeout": _PING_MS,
         }
 
     def init_handlers(self) -> list[Any]:

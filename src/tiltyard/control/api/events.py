@@ -19,8 +19,7 @@ router = APIRouter(tags=["events"])
 
 HEARTBEAT_S = 15.0
 RECHECK_S = 2.5
-"""How often it is asked whether the token is still good; with what is believed of a token for
-10 s, one that was revoked hears no more after 15 s."""
+"""How often it is asked whether the token is still good: one that is revoked hears no more."""
 BATCH = 500
 
 _STREAM: Responses = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}

@@ -1,6 +1,7 @@
 """Login by an LDAP directory."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tiltyard.errors import InvalidInputError
 from tiltyard.hub.login.base import USERNAME_PATTERN, SiteLogin, needed
 from tiltyard.settings import LdapSettings, Settings, load_settings
 
+_TIMEOUT_S = 10.0
+
 
 class Directory(SiteLogin, LDAPAuthenticator):
     """LDAPAuthenticator that hands the directory's groups to the hub."""
@@ -26,9 +29,11 @@ class Directory(SiteLogin, LDAPAuthenticator):
         Raises:
             HTTPError: 503 with a sentence when the directory does not answer.
         """
+        asked = LDAPAuthenticator.authenticate(self, handler, data)
         try:
-            found = await LDAPAuthenticator.authenticate(self, handler, data)
-        except LDAPException as error:
+            # It waits for the directory without giving way to others.
+            found = await _in_thread(asyncio.run, asked)
+        except self.unreachable() as error:
             self.log.error("The directory does not answer: %s", error)  # noqa: TRY400  one line
             raise web.HTTPError(
                 503, "The directory that checks logins does not answer: try again later."
@@ -47,7 +52,7 @@ class Directory(SiteLogin, LDAPAuthenticator):
 
     async def read_again(self, user: Any, handler: Any) -> Any:
         """Read the groups with the reading account, or anonymously."""
-        return await asyncio.to_thread(self._read_again, user.name)
+        return await _in_thread(self._read_again, user.name)
 
     def unreachable(self) -> tuple[type[Exception], ...]:
         """Return the errors that mean that the directory does not answer."""
@@ -64,6 +69,10 @@ class Directory(SiteLogin, LDAPAuthenticator):
         if conn is None:
             raise LDAPBindError("the reading account ldap.search_dn is refused")
         return conn
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.wait_for(asyncio.to_thread(function, *arguments), _TIMEOUT_S)
 
 
 def find_groups(conn: Any, ldap: LdapSettings, dn: str) -> list[str]:

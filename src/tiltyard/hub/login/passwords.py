@@ -30,7 +30,7 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):
         right = await asyncio.to_thread(_matches, password, stored)
         return name if right else None
 
-    def set_password(self, name: str, password: str) -> None:
+    async def set_password(self, name: str, password: str) -> None:
         """Store the hash of a password.
 
         Raises:
@@ -38,8 +38,7 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):
         """
         if problem := self.weakness(name, password):
             raise web.HTTPError(422, problem)
-        with dbm.open(self.dbm_path, "c", 0o600) as passwords:
-            passwords[name.encode()] = bcrypt.hashpw(password.encode(), bcrypt.gensalt())
+        self._store(name, await asyncio.to_thread(_hash, password.encode()))
 
     def weakness(self, name: str, password: str) -> str | None:
         """Return what is wrong with a password; None if nothing is."""
@@ -57,8 +56,12 @@ class Passwords(TiltyardLogin, FirstUseAuthenticator):
         """Set one's own password on the page for it; return what the page says."""
         if problem := self.weakness(username, new_password):
             return problem
-        self.set_password(username, new_password)
+        self._store(username, _hash(new_password.encode()))
         return "Your password has been changed with success."
+
+    def _store(self, name: str, hashed: bytes) -> None:
+        with dbm.open(self.dbm_path, "c", 0o600) as passwords:
+            passwords[name.encode()] = hashed
 
     def _stored(self, name: str) -> bytes | None:
         with dbm.open(self.dbm_path, "c", 0o600) as passwords:
@@ -76,6 +79,10 @@ def configure_login(c: Any, settings: Settings) -> None:
     c.FirstUseAuthenticator.min_password_length = settings.hub.min_password_length
 
 
+def _hash(password: bytes) -> bytes:
+    return bcrypt.hashpw(password, bcrypt.gensalt())
+
+
 def _matches(password: bytes, stored: bytes | None) -> bool:
     if len(password) > LONGEST_PASSWORD_BYTES:
         return False
@@ -85,4 +92,4 @@ def _matches(password: bytes, stored: bytes | None) -> bool:
 
 @cache
 def _nobody() -> bytes:
-    return bcrypt.hashpw(secrets.token_bytes(32).hex().encode(), bcrypt.gensalt())
+    return _hash(secrets.token_hex(32).encode())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def configure_login(c: Any, settings: Settings) -> None:
     c.OAuthenticator.scope = oidc.scope.split()
     c.OAuthenticator.username_claim = oidc.username_claim
     c.OAuthenticator.auth_state_groups_key = f"oauth_user.{oidc.groups_claim}"
-    for name, url in _urls(oidc).items():
+    for name, url in _urls(oidc, settings.path("hub", "provider.json")).items():
         setattr(c.OAuthenticator, name, url)
 
 
@@ -92,12 +91,12 @@ def _secret(oidc: OidcSettings) -> str:
         ) from None
 
 
-def _urls(oidc: OidcSettings) -> dict[str, str]:
+def _urls(oidc: OidcSettings, kept: Path) -> dict[str, str]:
     given = {name: str(getattr(oidc, name)) for name in _URLS}
     if all(given.values()):
         return given
     needed("oidc", oidc, "issuer")
-    document = _document(f"{oidc.issuer.rstrip('/')}/{_DISCOVERY}")
+    document = _document(oidc.issuer.rstrip("/"), kept)
     try:
         return {name: given[name] or document[key] for name, key in _URLS.items()}
     except KeyError as error:
@@ -107,19 +106,30 @@ def _urls(oidc: OidcSettings) -> dict[str, str]:
         ) from None
 
 
-def _document(url: str) -> dict[str, str]:
+def _document(issuer: str, kept: Path) -> dict[str, str]:
+    """Return the provider's document; the last one while the provider is away.
+
+    Else nothing here could start while the provider is down.
+    """
+    url = f"{issuer}/{_DISCOVERY}"
     try:
         answer = httpx.get(url, timeout=_TIMEOUT_S, follow_redirects=True)
-        answer.raise_for_status()
-        document: dict[str, str] = json.loads(answer.text)
+        document: dict[str, str] = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
+        if (last := _last_document(issuer, kept)) is not None:
+            return last
         raise InvalidInputError(
             f"The provider's document {url} cannot be read ({error}): see that oidc.issuer is "
-            f"right and answers from this machine{_proxy_hint()}."
+            "right and answers from this machine."
         ) from None
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept.write_text(json.dumps({**document, "issuer": issuer}))
     return document
 
 
-def _proxy_hint() -> str:
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    return f" (through HTTPS_PROXY={proxy})" if proxy else ""
+def _last_document(issuer: str, kept: Path) -> dict[str, str] | None:
+    try:
+        last: dict[str, str] = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        return None
+    return last if last.get("issuer") == issuer else None
