@@ -14,7 +14,7 @@ from tiltyard.monitor.desk import HEADER
 from tiltyard.monitor.server import TEMPLATES
 
 
-class BareVoila(Voila):  # type: ignore[misc]  # Voila has no types
+class BareVoila(Voila):
     """Voila with the Monitor's template."""
 
     def setup_template_dirs(self) -> None:
