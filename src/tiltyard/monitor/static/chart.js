@@ -150,7 +150,7 @@ class Chart {
       series,
       bands,
       legend: { show: false },
-      padding: [10, 12, 0, 0],
+      padding: [10, 24, 0, 0],
       scales: { x: { time: panel.time } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [
