@@ -151,8 +151,12 @@ def test_beside_a_liar_the_others_answer(
         with running(tmp_path, table) as gateway:
             until(lambda: post(gateway).status == 200)  # the other greeted, too
             with Watch(gateway) as watch:
-                assert [values(post(gateway)) for _ in range(60)] == [truth] * 60
-            assert len(watch.kept) == 180
+                answers, end = 0, time.monotonic() + 60
+                # A liar that was given up is away for a while, in which a fast machine is done.
+                while answers < 60 or (len(seen) <= 3 and time.monotonic() < end):
+                    assert values(post(gateway)) == truth
+                    answers += 1
+            assert len(watch.kept) == 3 * answers
         assert len(seen) > 3
 
 
