@@ -13,7 +13,7 @@ IDLE_S = 10
 """On a loaded machine a page takes some seconds from its kernel's start to its first tick."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopledYard]:
     """Give a running Tiltyard; its Monitor ends kernels that are silent for ten seconds."""
     folder = tmp_path_factory.mktemp("monitored")
@@ -31,8 +31,8 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopledYard]
         yard.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a real Chromium."""
+    """Give a real Chromium; Playwright's loop must not run on beside other tests."""
     with chromium() as opened:
         yield opened

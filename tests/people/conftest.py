@@ -59,7 +59,7 @@ def _later(at: datetime | None) -> str:
     return ((at or HISTORY_ENDS) + timedelta(hours=6)).isoformat()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopledYard]:
     """Give a running Tiltyard with bikeshare's history, two versions, the first one champion."""
     yard = PeopledYard(tmp_path_factory.mktemp("people"), TILTYARD_RUNNER__CONCURRENCY="2")
@@ -82,13 +82,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopledYard]:
         yard.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def april() -> list[Observation]:
     """Give the hours of April and after that nobody has asked for yet."""
     return rides()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(site: PeopledYard, april: list[Observation]) -> Shop:
     """Give the application, which has asked for ten days of April."""
     issued = site.run("token", "create", "shop", MODEL, "--json")
@@ -101,9 +101,9 @@ def shop(site: PeopledYard, april: list[Observation]) -> Shop:
     return shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a browser."""
+    """Give a browser; Playwright's loop must not run on beside other tests."""
     with chromium() as browser:
         yield browser
 
