@@ -1,5 +1,6 @@
 """A real hub with its proxy, and people who visit it with a browser's manners."""
 
+import contextlib
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 from typer.testing import CliRunner
 
 from tiltyard.cli.app import app
@@ -76,6 +78,15 @@ class HubSite:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._end_servers()
+
+    def _end_servers(self) -> None:
+        """End people's servers: they outlive a hub that ends without `tiltyard up`."""
+        users = str(self.home / "users")
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("HOME", "").startswith(users):
+                    process.kill()
 
     def run(self, *words: str, text: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a command of `tiltyard` to its end, with a text on standard input."""
