@@ -8,7 +8,7 @@ import tiltyard
 ROOT = Path(tiltyard.__file__).parent
 ROWS = [
     {"errors", "settings", "types"},
-    {"registry", "lake", "stores", "spool", "artifacts", "evaluation", "client"},
+    {"registry", "lake", "stores", "spool", "artifacts", "evaluation", "client", "containers"},
     {"scoring"},
     {"packaging"},
     {"deployers", "training"},
