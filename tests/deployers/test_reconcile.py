@@ -15,9 +15,9 @@ import pytest
 from support import control as control_support
 from support import yard
 from support.control import Control, tar_of
-from tiltyard.cli.probe import REFUSED_EXITS, probe
 from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
+from tiltyard.deployers.probe import REFUSED_EXITS, probe
 from tiltyard.deployers.process import ProcessDeployer, socket_path
 from tiltyard.deployers.reconcile import NotListeningError, Reconciler
 from tiltyard.deployers.supervisor import Supervisor

@@ -22,7 +22,8 @@ from tiltyard.artifacts import listing, pack
 from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
 from tiltyard.client.transport import PREFIX
-from tiltyard.control.__main__ import ControlServer, listen
+from tiltyard.containers.listening import listen
+from tiltyard.control.__main__ import ControlServer
 from tiltyard.control.app import create_app
 from tiltyard.control.parts import Parts
 from tiltyard.registry import open_registry
@@ -123,7 +124,8 @@ def serve(settings: Settings, port: int = 0) -> Iterator[Control]:
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
     server = ControlServer(config, app)
-    with listen("127.0.0.1", port) as listener, ExitStack() as stack:
+    (bound,) = listen(("127.0.0.1",), port, name="control", backlog=128)
+    with bound as listener, ExitStack() as stack:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         _wait(lambda: server.started or not thread.is_alive())

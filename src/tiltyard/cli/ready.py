@@ -48,7 +48,7 @@ def listeners(settings: Settings) -> tuple[Listener, ...]:
     return (
         *always,
         Listener("proxy", "hub.port", hub.host, hub.port),
-        Listener("hub", "hub.api_port", LOOPBACK, hub.api_port),
+        Listener("hub", "hub.api_port", settings.hub_api_host, hub.api_port),
         Listener("proxy's API", "hub.proxy_api_port", LOOPBACK, hub.proxy_api_port),
         Listener("Monitor", "monitor.port", LOOPBACK, settings.monitor.port),
     )

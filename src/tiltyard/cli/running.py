@@ -13,16 +13,13 @@ from types import FrameType
 
 from tiltyard.cli.output import complain, done, say
 from tiltyard.cli.passwords import make_first_user
-from tiltyard.cli.probe import REFUSED_EXITS, probe
 from tiltyard.cli.ready import answers, check_ports, listens, reachable, wait_until
+from tiltyard.cli.runtimes import runtime_of
 from tiltyard.client.connect import connect
 from tiltyard.deployers.child import Program
-from tiltyard.deployers.process import ProcessDeployer
-from tiltyard.deployers.reconcile import Reconciler
 from tiltyard.deployers.supervisor import Supervisor
 from tiltyard.errors import MissingExtraError
 from tiltyard.settings import LOOPBACK, Settings, config_file
-from tiltyard.types.registry import Version
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +39,6 @@ STOPPING = (("runner", "gateway"), ("worker",))
 GRACE_S = {"runner": 4.0, "gateway": 4.0, "worker": 2.5}
 LAST_GRACE_S = 3.0
 """With this, which control, hub and scorers have together, all has ended within 10 s."""
-SERVERS = "server-"
-"""People's servers carry this and the user's name in their mark (`tiltyard.hub.spawner`)."""
 START_TIMEOUT_S = 60.0
 SCORERS_TIMEOUT_S = 6.0
 
@@ -57,16 +52,7 @@ class Running:
         self._stop = threading.Event()
         self._first_user: tuple[str, str] | None = None
         self._client = connect(settings)
-        self._reconciler = Reconciler(
-            self._client,
-            ProcessDeployer(supervisor),
-            probe,
-            self._folder,
-            refused_exits=REFUSED_EXITS,
-        )
-        self._reconciling = threading.Thread(
-            target=self._reconciler.run, args=(self._stop,), name="reconciler", daemon=True
-        )
+        self._runtime = runtime_of(settings, self._client, supervisor)
 
     def run(self, ready_file: Path | None) -> None:
         """Start everything, write the ready file, and stop everything at a signal."""
@@ -86,11 +72,12 @@ class Running:
     def _start(self) -> None:
         if self._settings.hub.enabled:
             check_people_extras()
+        self._runtime.prepare()
         check_ports(self._settings)
         self._launch("control", "gateway", "proxy", "hub")
         health = f"{self._settings.control_url}/api/v1/health"
         self._wait("control", lambda: answers(health))
-        self._reconciling.start()
+        self._runtime.start(self._stop)
         self._wait("gateway", lambda: answers(f"{self._settings.gateway_url}/healthz"))
         if self._has("hub"):
             self._wait_for_hub()
@@ -98,7 +85,7 @@ class Running:
         self._launch("worker", "runner", "monitor")
         if self._has("monitor"):
             self._wait("monitor", lambda: listens(LOOPBACK, self._settings.monitor.port))
-        self._reconciler.settled.wait(SCORERS_TIMEOUT_S)
+        self._runtime.settle(SCORERS_TIMEOUT_S)
 
     def _has(self, name: str) -> bool:
         return name not in PEOPLE or self._settings.hub.enabled
@@ -138,12 +125,10 @@ class Running:
     def _end(self) -> None:
         say("Stopping …")
         self._stop.set()
-        # People's servers are sessions of their own; what is left of them dies with the mark.
-        self._supervisor.signal_marked(SERVERS, signal.SIGTERM)
+        self._runtime.end_servers()
         for names in STOPPING:
             self._supervisor.stop(*names)
-        if self._reconciling.is_alive():
-            self._reconciling.join(timeout=1)
+        self._runtime.end()
         self._supervisor.stop(*self._supervisor.names())
         self._client.close()
 
@@ -159,9 +144,6 @@ class Running:
             "TILTYARD_CONFIG": str(config_file().absolute()),
             "PYTHONUNBUFFERED": "1",
         }
-
-    def _folder(self, version: Version) -> Path:
-        return self._settings.path("artifacts", version.digest[:2], version.digest)
 
 
 def check_people_extras() -> None:

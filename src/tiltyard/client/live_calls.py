@@ -8,18 +8,31 @@ import pyarrow as pa
 
 from tiltyard.client.calls import Calls, text_of
 from tiltyard.types.monitor import Overview, Series
-from tiltyard.types.registry import Deployment, DeploymentState, LedgerEntry, Promotion
+from tiltyard.types.registry import (
+    Deployment,
+    DeploymentState,
+    LedgerEntry,
+    Promotion,
+    Replica,
+    Size,
+)
 
 
 class LiveCalls(Calls):
     """Deployments, champions, live data."""
 
     def deploy(
-        self, model: str, version: int, replicas: int = 1, engine: str | None = None
+        self,
+        model: str,
+        version: int,
+        replicas: int = 1,
+        engine: str | None = None,
+        size: Size | str = Size.SMALL,
     ) -> Deployment:
         """Ask for a version to run; it is a challenger when the deployment is healthy."""
         path = f"/models/{model}/versions/{version}/deploy"
-        return self._send(Deployment, "POST", path, {"replicas": replicas, "engine": engine})
+        body = {"replicas": replicas, "engine": engine, "size": str(size)}
+        return self._send(Deployment, "POST", path, body)
 
     def retire(self, model: str, version: int) -> Deployment:
         """Take a version's deployment away."""
@@ -28,6 +41,15 @@ class LiveCalls(Calls):
     def deployments(self, model: str | None = None) -> list[Deployment]:
         """Return the deployments of one or all models."""
         return self._list(Deployment, "/deployments", model=model)
+
+    def replicas(self, deployment: str) -> list[Replica]:
+        """Return how each scorer of a deployment is."""
+        return self._list(Replica, f"/deployments/{deployment}/replicas")
+
+    def scorer_log(self, deployment: str, replica: int = 0) -> str:
+        """Return the end of what a scorer has written since its last start."""
+        path = f"/deployments/{deployment}/replicas/{replica}/log"
+        return self.transport.send("GET", path).text
 
     def set_deployment(
         self, deployment: str, state: DeploymentState | str, reason: str | None = None

@@ -155,17 +155,27 @@ def deploy_version(
     *,
     replicas: int = 1,
     engine: str | None = None,
+    size: str = "small",
     wait: bool = True,
     timeout_s: float = 120.0,
 ) -> Deployment:
     """Run a version as a challenger; with ``wait`` until its scorers are healthy.
+
+    Args:
+        model: a model's name.
+        version: one of its versions.
+        replicas: scorers.
+        engine: instead of the version's own.
+        size: class of what each scorer may use: ``small``, ``medium`` or ``large``.
+        wait: until all scorers have repeated the golden rows.
+        timeout_s: seconds to wait.
 
     Raises:
         ConflictError: its golden rows were not repeated, or it did not start.
         TimedOutError: it is not healthy in time.
     """
     with connect() as control:
-        deployment = control.deploy(model, version, replicas, engine)
+        deployment = control.deploy(model, version, replicas, engine, size)
         return follow.until_healthy(control, deployment, timeout_s) if wait else deployment
 
 

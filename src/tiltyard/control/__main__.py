@@ -1,6 +1,6 @@
 """``python -m tiltyard.control``: serves control until SIGTERM or Ctrl-C."""
 
-import errno
+import contextlib
 import logging
 import socket
 import sys
@@ -8,14 +8,17 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from tiltyard.containers.listening import listen
 from tiltyard.control.app import create_app
-from tiltyard.errors import ConflictError, TiltyardError, UnavailableError
+from tiltyard.errors import TiltyardError
 from tiltyard.settings import Settings, load_settings
 
 logger = logging.getLogger("tiltyard.control")
 
 GRACE_S = 2
 """How long calls under way may go on after SIGTERM."""
+
+BACKLOG = 2048
 
 
 class ControlServer(uvicorn.Server):
@@ -43,6 +46,7 @@ def main() -> int:
 
 def _serve(settings: Settings) -> int:
     app = create_app(settings)
+    app.state.parts.registry.deployments.move(settings.runtime)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -52,30 +56,14 @@ def _serve(settings: Settings) -> int:
         timeout_graceful_shutdown=GRACE_S,
     )
     server = ControlServer(config, app)
-    with listen(settings.control.host, settings.control.port) as listener:
-        logger.info("control listens on http://%s:%d", *listener.getsockname()[:2])
-        server.run(sockets=[listener])
+    own = settings.control
+    listeners = listen(settings.listen_hosts(own.host), own.port, name="control", backlog=BACKLOG)
+    with contextlib.ExitStack() as stack:
+        for listener in map(stack.enter_context, listeners):
+            logger.info("control listens on http://%s:%d", *listener.getsockname()[:2])
+        app.state.parts.scorers.start()
+        server.run(sockets=listeners)
     return 0 if server.started else 3
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else starts, so that an occupied port is told in a sentence.
-
-    Raises:
-        ConflictError: the port is in use.
-        UnavailableError: the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ConflictError(
-                f"Port {port} of {host} is in use: end what listens there, or set control.port."
-            ) from None
-        raise UnavailableError(
-            f"Control cannot listen on {host}:{port}: {error.strerror}."
-        ) from None
 
 
 if __name__ == "__main__":

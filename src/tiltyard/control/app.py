@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -34,6 +34,7 @@ from tiltyard.control.parts import Parts
 from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
 from tiltyard.control.prefix import WithoutPrefix
+from tiltyard.control.scorers import Scorers
 from tiltyard.control.verifiers import HUB_TOKEN_FILE, read_secret, verifiers
 from tiltyard.registry import Registry, open_registry
 from tiltyard.settings import Settings
@@ -96,7 +97,10 @@ def create_app(settings: Settings) -> FastAPI:
 def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with closing(parts.registry), closing(parts.store), closing(parts.people):
+        opened = (parts.registry, parts.store, parts.people, parts.scorers)
+        with ExitStack() as stack:
+            for part in opened:
+                stack.callback(part.close)
             async with parts.changes.running():
                 yield
 
@@ -117,6 +121,7 @@ def _wire(settings: Settings) -> Parts:
         histories=HistorySeries(store),
         changes=Changes(_look(registry)),
         people=people,
+        scorers=Scorers(settings),
         verifiers=verifiers(settings, registry.tokens, people),
     )
     shutil.rmtree(parts.scratch, ignore_errors=True)

@@ -11,6 +11,7 @@ from tiltyard.control.changes import Changes
 from tiltyard.control.history_series import HistorySeries
 from tiltyard.control.people import People
 from tiltyard.control.performance import Performance
+from tiltyard.control.scorers import Scorers
 from tiltyard.registry import Registry
 from tiltyard.settings import Settings
 from tiltyard.stores.base import Store
@@ -26,6 +27,7 @@ class Parts:
     Attributes:
         verifiers: know the tokens, asked in this order.
         people: asks the hub who somebody is.
+        scorers: what runs the deployments.
         changes: tells who waits for something that it may have come.
     """
 
@@ -37,6 +39,7 @@ class Parts:
     histories: HistorySeries
     changes: Changes
     people: People
+    scorers: Scorers
     verifiers: tuple["Verifier", ...] = ()
 
     @property

@@ -13,7 +13,7 @@ class ReplicaStatus:
 
     Attributes:
         endpoint: where it listens, as the deployment records it.
-        run: grows by one with every start, so that a caller sees that it was replaced.
+        run: another number with every start, so that a caller sees that it was replaced.
         running: whether its process lives now.
         exit_code: of its last end; negative for a signal; None if it never ended.
         early_ends: how often in a row it ended before it was healthy for long.
@@ -28,6 +28,13 @@ class ReplicaStatus:
 
 class Deployer(ABC):
     """Runs scorers. Every method may be called again with the same arguments."""
+
+    def look(self) -> None:  # noqa: B027  most know what they run
+        """Learn what runs; the other methods speak of what was seen.
+
+        Raises:
+            UnavailableError: what runs cannot be seen now.
+        """
 
     @abstractmethod
     def ensure(self, deployment: Deployment, folder: Path) -> None:

@@ -1,11 +1,12 @@
 """Runtime ``process``: scorers are children of ``tiltyard up``, listening on unix sockets."""
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 
 from tiltyard.deployers.base import Deployer, ReplicaStatus
-from tiltyard.deployers.child import Program
+from tiltyard.deployers.child import TAIL_BYTES, Program
 from tiltyard.deployers.supervisor import Supervisor
 from tiltyard.errors import InvalidInputError
 from tiltyard.types.registry import Deployment
@@ -23,6 +24,23 @@ def socket_path(endpoint: str) -> Path:
     if not endpoint.startswith(_UNIX):
         raise InvalidInputError(f"Runtime 'process' cannot listen on {endpoint!r}.")
     return Path(endpoint.removeprefix(_UNIX))
+
+
+def log_of(logs: Path, deployment_id: str, replica: int) -> str:
+    """Return the end of what a replica's process has written, of those before it, too.
+
+    Args:
+        logs: folder of the logs of ``tiltyard up``.
+        deployment_id: of its deployment.
+        replica: its number.
+    """
+    try:
+        with (logs / f"{_name(deployment_id, replica)}.log").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            return file.read().decode(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 class ProcessDeployer(Deployer):

@@ -7,14 +7,16 @@ While control is away everything that runs goes on.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tiltyard.client.control import ControlClient
+from tiltyard.containers.images import ImageAwayError, NotRecordedError
 from tiltyard.deployers.base import Deployer, ReplicaStatus
-from tiltyard.errors import TiltyardError, UnavailableError
+from tiltyard.errors import IntegrityError, TiltyardError, UnavailableError
 from tiltyard.types.registry import Deployment, DeploymentState, Version
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Reconciler:
         client: of control, as an operator.
         folder_of: gives the folder of a version, read-only.
         refused_exits: exit codes by which a scorer says that it is not what it must be.
+        poll_s: seconds between two looks.
+        patience_s: a scorer that has never answered is given up after so many seconds.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Reconciler:
         runtime: str = "process",
         refused_exits: frozenset[int],
         poll_s: float = 0.3,
+        patience_s: float = 300.0,
     ) -> None:
         self._client = client
         self._deployer = deployer
@@ -78,6 +83,10 @@ class Reconciler:
         self._runtime = runtime
         self._refused_exits = refused_exits
         self._poll_s = poll_s
+        self._patience_s = patience_s
+        self._told_trouble: str | None = None
+        self._kept: set[str] = set()  # healthy once, and tried for ever
+        self._waiting: dict[tuple[str, int], float] = {}  # (deployment, replica) → since
         self._recorded: list[Deployment] = []
         self._versions: dict[str, Version] = {}
         self._trusted: dict[str, dict[int, int]] = {}  # deployment → replica → run
@@ -95,8 +104,11 @@ class Reconciler:
         """Compare once and do what is missing."""
         self._look()
         wanted = [d for d in self._recorded if self._is_wanted(d)]
+        if (trouble := self._trouble()) is not None:
+            self._explain(wanted, trouble)
+            return
         for gone in self._deployer.running() - {d.id for d in wanted}:
-            self._stop(gone)
+            self._attempt_stop(gone)
         for deployment in wanted:
             self._attempt(self._start, deployment)
         for deployment in wanted:
@@ -118,13 +130,35 @@ class Reconciler:
         self._away = False
         self._recorded = [d for d in recorded if d.runtime == self._runtime]
 
+    def _trouble(self) -> str | None:
+        """Return why nothing can be started, stopped or seen now; None if all is well."""
+        try:
+            self._deployer.look()
+        except UnavailableError as error:
+            if self._told_trouble != error.message:
+                logger.warning("Deployments cannot be seen to: %s", error)
+            self._told_trouble = error.message
+            return error.message
+        self._told_trouble = None
+        return None
+
+    def _explain(self, wanted: list[Deployment], trouble: str) -> None:
+        """Tell those who wait for a deployment what it waits for."""
+        for deployment in wanted:
+            if deployment.state is DeploymentState.STARTING and deployment.reason != trouble:
+                self._attempt(lambda d: self._reason(d, trouble), deployment)
+
+    def _reason(self, deployment: Deployment, reason: str) -> None:
+        self._client.set_deployment(deployment.id, deployment.state, reason)
+
     def _is_wanted(self, deployment: Deployment) -> bool:
         outcome = self._outcomes.get(deployment.id)
         if outcome and outcome.told and deployment.state is DeploymentState.STARTING:
             del self._outcomes[deployment.id]  # asked for anew
             return True
         given_up = outcome is not None and outcome.state is not DeploymentState.HEALTHY
-        if given_up and not self._trusted.get(deployment.id):
+        kept = self._trusted.get(deployment.id) or deployment.id in self._kept
+        if given_up and not kept:
             return False
         return deployment.state in _RUN and not self._is_replaced(deployment)
 
@@ -143,15 +177,32 @@ class Reconciler:
             logger.warning("Deployment %s: %s", deployment.id, error)
 
     def _start(self, deployment: Deployment) -> None:
-        if deployment.id in self._deployer.running():
-            return
-        version = self._client.version(deployment.model, deployment.version)
-        self._versions[deployment.id] = version
-        folder = self._folder_of(version)
-        if not folder.is_dir():
+        if deployment.id not in self._versions:
+            version = self._client.version(deployment.model, deployment.version)
+            self._versions[deployment.id] = version
+        folder = self._folder_of(self._versions[deployment.id])
+        if not folder.is_dir() and deployment.id not in self._deployer.running():
             self._give_up(deployment.id, DeploymentState.FAILED, f"{folder} is not there.")
             return
-        self._deployer.ensure(deployment, folder)
+        try:
+            self._deployer.ensure(deployment, folder)
+        except (NotRecordedError, ImageAwayError, IntegrityError) as error:
+            self._cannot_start(deployment, error.message)
+        except UnavailableError as error:
+            self._explain([deployment], error.message)
+            raise
+
+    def _cannot_start(self, deployment: Deployment, reason: str) -> None:
+        """Give up what never ran; what was healthy once is tried for ever."""
+        if deployment.state is DeploymentState.STARTING:
+            self._give_up(deployment.id, DeploymentState.FAILED, reason)
+        elif self._outcomes.get(deployment.id) is None or self._healthy(deployment):
+            logger.warning("Deployment %s: %s", deployment.id, reason)
+            self._kept.add(deployment.id)
+            self._outcomes[deployment.id] = Outcome(DeploymentState.FAILED, reason)
+
+    def _healthy(self, deployment: Deployment) -> bool:
+        return self._outcomes[deployment.id].state is DeploymentState.HEALTHY
 
     def _judge(self, deployment: Deployment) -> None:
         if deployment.id not in self._versions:
@@ -176,13 +227,24 @@ class Reconciler:
             try:
                 refusal = self._refusal(deployment, replica)
             except NotListeningError:
+                self._wait(deployment, number)
                 return
+            self._waiting.pop((deployment.id, number), None)
             if refusal is None:
                 trusted[number] = replica.run
             else:
                 self._give_up(deployment.id, DeploymentState.REFUSED, refusal)
             return
         self._count_ends(deployment, number, replica)
+
+    def _wait(self, deployment: Deployment, number: int) -> None:
+        """Give up a scorer that runs and never listens."""
+        since = self._waiting.setdefault((deployment.id, number), time.monotonic())
+        never = number not in self._trusted.get(deployment.id, {})
+        if never and time.monotonic() - since > self._patience_s:
+            reason = f"It loads for more than {self._patience_s:g} s.\n"
+            reason += self._why(deployment, number)
+            self._give_up(deployment.id, DeploymentState.FAILED, reason)
 
     def _refusal(self, deployment: Deployment, replica: ReplicaStatus) -> str | None:
         version = self._versions[deployment.id]
@@ -213,6 +275,14 @@ class Reconciler:
         self._trusted.pop(deployment_id, None)
         self._versions.pop(deployment_id, None)
         self._outcomes.pop(deployment_id, None)
+        for key in [k for k in self._waiting if k[0] == deployment_id]:
+            del self._waiting[key]
+
+    def _attempt_stop(self, deployment_id: str) -> None:
+        try:
+            self._stop(deployment_id)
+        except TiltyardError as error:  # tried again at the next step
+            logger.warning("Deployment %s cannot be stopped: %s", deployment_id, error)
 
     def _tell(self, deployment: Deployment) -> None:
         outcome = self._outcomes.get(deployment.id)

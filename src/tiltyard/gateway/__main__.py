@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from tiltyard.errors import ConflictError, TiltyardError
+from tiltyard.containers.listening import listen
+from tiltyard.errors import TiltyardError
 from tiltyard.gateway.app import make_app
 from tiltyard.gateway.protocol import GatewayProtocol
 from tiltyard.gateway.service import Service
@@ -35,15 +36,20 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = load_settings()
-        with contextlib.closing(_listen(settings)) as listener:
-            return _serve(settings, listener)
+        own = settings.gateway
+        hosts = settings.listen_hosts(own.host)
+        listeners = listen(hosts, own.port, name="gateway", backlog=BACKLOG)
+        with contextlib.ExitStack() as stack:
+            for listener in listeners:
+                stack.enter_context(listener)
+            return _serve(settings, listeners)
     except TiltyardError as error:
         logger.error("%s", error)  # noqa: TRY400  the sentence says it all
         return error.exit_code
 
 
-def _serve(settings: Settings, listener: socket.socket) -> int:
-    host, port = listener.getsockname()[:2]
+def _serve(settings: Settings, listeners: list[socket.socket]) -> int:
+    host, port = listeners[0].getsockname()[:2]
     service = Service(settings, settings.client.gateway_url or f"http://{host}:{port}")
 
     def protocol(**arguments: Any) -> Any:
@@ -64,25 +70,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again after its clean end
-    server.run(sockets=[listener])
+    server.run(sockets=listeners)
     return 0
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Take the port.
-
-    Raises:
-        ConflictError: somebody else has it.
-    """
-    host, port = settings.gateway.host, settings.gateway.port
-    try:
-        listener = socket.create_server((host, port), backlog=BACKLOG)
-    except OSError as error:
-        raise ConflictError(
-            f"The gateway cannot listen on {host}:{port} ({error.strerror}): stop what listens "
-            "there, or set gateway.port to another."
-        ) from None
-    return listener
 
 
 if __name__ == "__main__":

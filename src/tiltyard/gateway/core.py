@@ -27,11 +27,13 @@ class Core:
         on_drained: called when the last call of older routes has ended.
     """
 
-    def __init__(self, settings: GatewaySettings, on_drained: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: GatewaySettings, on_drained: Callable[[], None], scorer_uid: int
+    ) -> None:
         self.settings = settings
         self.routes: Routes | None = None
         self.spool: SpoolWriter | None = None
-        self.pools = Pools(settings, on_scored=self._record, on_failed=self._fail)
+        self.pools = Pools(settings, scorer_uid, on_scored=self._record, on_failed=self._fail)
         self._on_drained = on_drained
         self._calls: dict[Call, None] = {}
         self._rows = 0

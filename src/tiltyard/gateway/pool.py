@@ -27,6 +27,7 @@ class Pool:
         endpoints: of the replicas.
         signature: the version's.
         max_batch_rows: of one batch.
+        scorer_uid: owner of the scorers' sockets.
         on_scored: called with the tickets that are complete.
         on_failed: called with a ticket and why it cannot be answered.
     """
@@ -37,6 +38,7 @@ class Pool:
         endpoints: Iterable[str],
         signature: Signature,
         max_batch_rows: int,
+        scorer_uid: int,
         *,
         on_scored: Callable[[list[Ticket]], None],
         on_failed: Callable[[Ticket, TiltyardError], None],
@@ -44,6 +46,7 @@ class Pool:
         self.name = name
         self._row_bytes = row_bytes(signature)
         self._max_batch_rows = max_batch_rows
+        self._scorer_uid = scorer_uid
         self._digest = signature.digest
         self._results = ResultReader(signature)
         self._on_scored = on_scored
@@ -60,6 +63,7 @@ class Pool:
             self._digest,
             self._row_bytes,
             self._results,
+            self._scorer_uid,
             on_ready=self._ready,
             on_result=self._take_result,
             on_lost=self._take_lost,

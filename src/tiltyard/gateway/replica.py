@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +45,7 @@ class Replica(asyncio.Protocol):
         signature: digest that the scorer must show in its hello.
         row_bytes: of one row's packed doubles.
         results: reads what the scorer answers.
+        uid: owner of its socket.
         on_ready: called when the scorer can take batches.
         on_result: called with a batch's pieces and its result, or the scorer's refusal.
         on_lost: called with the pieces of the batches in flight when the connection ended, and
@@ -58,6 +58,7 @@ class Replica(asyncio.Protocol):
         signature: str,
         row_bytes: int,
         results: ResultReader,
+        uid: int,
         *,
         on_ready: Callable[[], None],
         on_result: Callable[[Sequence[Piece], BatchResult | BatchError], None],
@@ -71,6 +72,7 @@ class Replica(asyncio.Protocol):
         self._signature = signature
         self._row_bytes = row_bytes
         self._results = results
+        self._uid = uid
         self._dropped = self._told = ""
         self._on_ready, self._on_result, self._on_lost = on_ready, on_result, on_lost
         self._transport: asyncio.Transport | None = None
@@ -179,10 +181,10 @@ class Replica(asyncio.Protocol):
             return
 
     def _check_socket(self, path: Path) -> None:
-        """Connect only to a socket of this process's user: a link or another's is no scorer."""
+        """Connect only to a socket of the scorers' user: a link or another's is no scorer."""
         found = path.lstat()
-        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-            self._tell(f"{path} is no socket of user {os.geteuid()}: not connecting")
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != self._uid:
+            self._tell(f"{path} is no socket of user {self._uid}: not connecting")
             raise FileNotFoundError(path)
 
     def _tell(self, what: str) -> None:

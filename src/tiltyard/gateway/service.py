@@ -44,7 +44,7 @@ class Service:
     async def start(self) -> None:
         """Serve from the disk if this gateway is registered; follow control in any case."""
         self._loop = asyncio.get_running_loop()
-        self.core = Core(self.settings.gateway, self._drained)
+        self.core = Core(self.settings.gateway, self._drained, self.settings.scorer_uid)
         self.shared = Shared(self.core)
         info = open_spool(self._folder)
         self._saved = _of_spool(load_routes(self._saved_path), info)

@@ -123,11 +123,13 @@ class Pools:
     def __init__(
         self,
         settings: GatewaySettings,
+        scorer_uid: int,
         *,
         on_scored: Callable[[list[Ticket]], None],
         on_failed: Callable[[Ticket, TiltyardError], None],
     ) -> None:
         self._settings = settings
+        self._scorer_uid = scorer_uid
         self._on_scored = on_scored
         self._on_failed = on_failed
         self._pools: dict[tuple[str, str], Pool] = {}
@@ -159,6 +161,7 @@ class Pools:
             version.endpoints,
             version.signature,
             self._settings.max_batch_rows,
+            self._scorer_uid,
             on_scored=self._on_scored,
             on_failed=self._on_failed,
         )

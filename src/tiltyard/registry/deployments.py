@@ -18,7 +18,7 @@ from tiltyard.registry.reading import (
     to_deployment,
 )
 from tiltyard.registry.tables import deployments
-from tiltyard.types.registry import Deployment, DeploymentState
+from tiltyard.types.registry import Deployment, DeploymentState, Size
 
 MAX_SOCKET_BYTES = 100
 """A unix socket's path may have 107; some are left to who mounts it elsewhere."""
@@ -40,6 +40,7 @@ class Deployments:
         engine: str,
         endpoints_base: Path,
         created_by: str,
+        size: Size = Size.SMALL,
     ) -> Deployment:
         """Record that a version is to run; endpoints are ``unix:<base>/<id>/<n>/s.sock``.
 
@@ -63,6 +64,7 @@ class Deployments:
                 "engine": engine,
                 "state": DeploymentState.STARTING.value,
                 "endpoints": json.dumps(endpoints),
+                "size": size.value,
                 "created_at": now(),
                 "created_by": created_by,
             }
@@ -111,6 +113,13 @@ class Deployments:
             if state in LIVE:
                 _refuse_second(connection, found.model, found.version, id)
             return _set(connection, found, state, reason)
+
+    def move(self, runtime: str) -> None:
+        """Let what is deployed run on a runtime from now on; it starts anew there."""
+        live = deployments.c.state.in_([state.value for state in LIVE])
+        elsewhere = deployments.c.runtime != runtime
+        with self._database.write() as connection:
+            connection.execute(update(deployments).where(live, elsewhere).values(runtime=runtime))
 
     def retire(self, model: str, version: int) -> Deployment:
         """Retire all deployments of a version; return the newest.

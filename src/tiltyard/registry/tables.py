@@ -128,6 +128,7 @@ deployments = Table(
     Column("engine", WORD, nullable=False),
     Column("state", WORD, nullable=False),
     Column("endpoints", Text(LONG), nullable=False),
+    Column("size", WORD, nullable=False, server_default="small"),
     Column("reason", Text(LONG)),
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", NAME, nullable=False),

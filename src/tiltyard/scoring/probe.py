@@ -14,13 +14,14 @@ from tiltyard.scoring.golden import first_difference, read_golden
 from tiltyard.types.schema import ColumnType, Output
 
 
-def probe(endpoint: str, folder: Path, timeout: float = 30.0) -> str | None:
+def probe(endpoint: str, folder: Path, timeout: float = 30.0, uid: int | None = None) -> str | None:
     """Return why a scorer must be refused; None if it repeats the golden rows.
 
     Args:
         endpoint: where it listens.
         folder: the version's, from the artifact store.
         timeout: seconds for each answer.
+        uid: owner of its socket, by default this process's user.
 
     Raises:
         UnavailableError: it does not listen, or went away.
@@ -29,7 +30,7 @@ def probe(endpoint: str, folder: Path, timeout: float = 30.0) -> str | None:
     try:
         signature = read_manifest(folder).signature
         golden = read_golden(folder, signature)
-        with ScorerClient(endpoint, timeout) as client:
+        with ScorerClient(endpoint, timeout, uid=uid) as client:
             if client.hello.signature != signature.digest:
                 return f"The scorer serves another signature, of model {client.hello.model!r}."
             result = client.batch(*golden.batch)

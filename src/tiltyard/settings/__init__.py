@@ -143,8 +143,12 @@ class Settings(BaseSettings):
     @property
     def hub_api_url(self) -> str:
         """URL of the hub's API, reached without its proxy."""
-        host = self.bridge if self.runtime == "docker" else LOOPBACK
-        return f"http://{host}:{self.hub.api_port}/hub/api"
+        return f"http://{self.hub_api_host}:{self.hub.api_port}/hub/api"
+
+    @property
+    def hub_api_host(self) -> str:
+        """Address that the hub binds: where people's servers reach it."""
+        return self.bridge if self.runtime == "docker" else LOOPBACK
 
     @property
     def proxy_api_url(self) -> str:
@@ -175,6 +179,18 @@ class Settings(BaseSettings):
     def container_gateway_url(self) -> str:
         """URL under which the gateway is reached from users' and runs' containers."""
         return f"http://{self.bridge}:{self.gateway.port}"
+
+    @property
+    def scorer_uid(self) -> int:
+        """User id whose sockets are trusted to be scorers'."""
+        as_root = os.geteuid() == 0
+        return self.docker.scorer_user if as_root and self.runtime == "docker" else os.geteuid()
+
+    def listen_hosts(self, host: str) -> tuple[str, ...]:
+        """Return what a server listens on that containers call, too."""
+        if self.runtime != "docker" or host in {"0.0.0.0", "::", self.bridge}:  # noqa: S104  not bound here
+            return (host,)
+        return (host, self.bridge)
 
     @property
     def sockets(self) -> Path:

@@ -161,13 +161,22 @@ class DeploymentState(StrEnum):
     RETIRED = "retired"
 
 
+class Size(StrEnum):
+    """Size classes of scorers; ``sizes`` of the settings says what each may use."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
 class Deployment(Document):
     """A version that runs, or is to run, on a runtime.
 
     Attributes:
         id: short, safe in a socket's path.
         endpoints: one a replica, stable over restarts: ``unix:/path``.
-        reason: why it is refused or failed.
+        size: class of what each replica may use of its host, such as ``small``.
+        reason: why it is refused or failed, or what a start waits for.
     """
 
     id: str
@@ -178,9 +187,25 @@ class Deployment(Document):
     engine: str
     state: DeploymentState
     endpoints: tuple[str, ...]
+    size: Size = Size.SMALL
     reason: str | None = None
     created_at: datetime
     created_by: str
+
+
+class Replica(Document):
+    """How one scorer of a deployment is now.
+
+    Attributes:
+        number: from 0.
+        answers: whether it answers on its socket, as the version that it should be.
+        pid: its process's id, as its container or this machine counts; None if it is silent.
+    """
+
+    number: int
+    endpoint: str
+    answers: bool
+    pid: int | None = None
 
 
 class LedgerEntry(Document):

@@ -125,6 +125,7 @@ class Worker:
             self._store,
             batch=self._settings.worker.batch_records,
             timeout=self._settings.gateway.answer_timeout_s,
+            uid=self._settings.scorer_uid,
         )
 
     def _finish(self) -> bool:

@@ -25,7 +25,14 @@ class Follower(Job):
     """
 
     def __init__(
-        self, model: str, version: VersionRoute, store: Store, *, batch: int, timeout: float
+        self,
+        model: str,
+        version: VersionRoute,
+        store: Store,
+        *,
+        batch: int,
+        timeout: float,
+        uid: int | None = None,
     ) -> None:
         self.task = follow_task(model, version.version)
         self.status = {"scored": 0, "refused": 0}
@@ -34,7 +41,7 @@ class Follower(Job):
         self._store = store
         self._batch = batch
         self._screen = Screen(version.signature)
-        self._scorers = Scorers(version, timeout)
+        self._scorers = Scorers(version, timeout, uid)
         self._idle_until = 0.0
 
     def turn(self, lease: Lease) -> bool:

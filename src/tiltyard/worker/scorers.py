@@ -44,9 +44,10 @@ class Scorers:
     (A scorer that was replaced while the connection was idle looks like a death too, of a batch.)
     """
 
-    def __init__(self, version: VersionRoute, timeout: float) -> None:
+    def __init__(self, version: VersionRoute, timeout: float, uid: int | None = None) -> None:
         self._version = version
         self._timeout = timeout
+        self._uid = uid
         self._client: ScorerClient | None = None
         self._replica = 0
         self._deaths: dict[Key, int] = {}
@@ -135,7 +136,7 @@ class Scorers:
             endpoint = endpoints[self._replica % len(endpoints)]
             self._replica += 1
             try:
-                return self._welcome(ScorerClient(endpoint, self._timeout))
+                return self._welcome(ScorerClient(endpoint, self._timeout, uid=self._uid))
             except (UnavailableError, TimedOutError) as error:
                 last = error
         raise last or UnavailableError(f"Version {self._version.version} has no scorer.")

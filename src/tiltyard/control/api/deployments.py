@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from tiltyard.control.auth import Anyone, Operator, Scientist, owned
@@ -11,16 +12,20 @@ from tiltyard.control.parts import Wired
 from tiltyard.errors import NotFoundError
 from tiltyard.scoring.engines import ENGINES
 from tiltyard.types.base import Document
-from tiltyard.types.registry import Deployment, DeploymentState, Version
+from tiltyard.types.registry import Deployment, DeploymentState, Replica, Size, Version
 
 router = APIRouter(tags=["deployments"])
 
 
 class DeployBody(Document):
-    """How a version is to run; no engine means the version's own."""
+    """How a version is to run; no engine means the version's own.
+
+    This is all that anybody may say of the containers that a deployment becomes.
+    """
 
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     engine: str | None = None
+    size: Size = Size.SMALL
 
 
 class StateBody(Document):
@@ -36,7 +41,9 @@ def deploy_version(
 ) -> Deployment:
     """Record that a version is to run; it follows the log from now on."""
     owned(parts, principal, model)
-    engine = _engine(parts.registry.versions.get(model, version), body.engine)
+    found = parts.registry.versions.get(model, version)
+    engine = _engine(found, body.engine)
+    parts.scorers.check(found)
     deployment = parts.registry.deployments.create(
         model,
         version,
@@ -45,6 +52,7 @@ def deploy_version(
         engine,
         parts.settings.sockets,
         principal.name,
+        body.size,
     )
     parts.store.set_cursor(model, version, parts.store.watermarks())
     return deployment
@@ -61,6 +69,23 @@ def retire_version(model: str, version: int, principal: Scientist, parts: Wired)
 def list_deployments(_: Anyone, parts: Wired, model: str | None = None) -> list[Deployment]:
     """Return the deployments of one or all models, oldest first."""
     return parts.registry.deployments.list(model)
+
+
+@router.get("/deployments/{deployment}/replicas")
+def list_replicas(deployment: str, _: Anyone, parts: Wired) -> list[Replica]:
+    """Return how each scorer of a deployment is now."""
+    return parts.scorers.replicas(parts.registry.deployments.get(deployment))
+
+
+@router.get(
+    "/deployments/{deployment}/replicas/{replica}/log",
+    response_class=PlainTextResponse,
+)
+def read_scorer_log(deployment: str, replica: int, principal: Scientist, parts: Wired) -> str:
+    """Return the end of what a scorer has written since its last start."""
+    found = parts.registry.deployments.get(deployment)
+    owned(parts, principal, found.model)
+    return parts.scorers.log(found, replica)
 
 
 @router.patch("/deployments/{deployment}")

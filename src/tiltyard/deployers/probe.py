@@ -11,13 +11,13 @@ REFUSED_EXITS = frozenset({2, 3})
 PROBE_TIMEOUT_S = 10.0
 
 
-def probe(endpoint: str, folder: Path) -> str | None:
+def probe(endpoint: str, folder: Path, uid: int | None = None) -> str | None:
     """Return why a scorer is refused; None if it repeats the golden rows over its socket.
 
     Raises:
         NotListeningError: it does not listen yet, or not any more.
     """
     try:
-        return scoring_probe.probe(endpoint, folder, PROBE_TIMEOUT_S)
+        return scoring_probe.probe(endpoint, folder, PROBE_TIMEOUT_S, uid)
     except (UnavailableError, TimedOutError) as error:
         raise NotListeningError(error.message) from None
