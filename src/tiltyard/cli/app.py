@@ -13,6 +13,7 @@ from tiltyard.cli import (
     ledger,
     live,
     models,
+    network,
     runs,
     tokens,
     up,
@@ -24,7 +25,7 @@ from tiltyard.cli.output import say
 __all__ = ["app", "main"]
 
 MODULES = (
-    *(up, doctor, lake, runs, history, models, deployments, champion, ledger),
+    *(up, doctor, network, lake, runs, history, models, deployments, champion, ledger),
     *(live, actuals, tokens, users, gateways, events),
 )
 """Importing a module registers its commands."""

@@ -1,0 +1,152 @@
+"""The users' network and its firewall, on the real engine."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from typer.testing import CliRunner
+
+from tiltyard.cli.app import app
+from tiltyard.containers import firewall
+from tiltyard.containers.engine import connect
+from tiltyard.containers.images import read_lock
+from tiltyard.containers.labels import mark, named
+from tiltyard.containers.network import (
+    OtherNetworkError,
+    SubnetTakenError,
+    ensure_network,
+    on_network,
+    remove_network,
+)
+from tiltyard.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+SUBNET = "172.30.53.0/24"
+OTHER = "172.30.54.0/24"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[DockerClient]:
+    """Give the engine."""
+    client = connect(Settings())
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, client: DockerClient) -> Iterator[Settings]:
+    """Give the settings of a home whose network is removed at the end."""
+    settings = with_docker(tmp_path, subnet=SUBNET)
+    yield settings
+    assert remove_network(client, settings)
+    assert mark(settings) not in rules()
+
+
+def with_docker(home: Path, **docker: Any) -> Settings:
+    """Return the settings of a home."""
+    return Settings(home=home, runtime="docker", docker={"subnet": SUBNET, **docker})
+
+
+def rules() -> str:
+    """Return every rule of this host."""
+    return subprocess.run(("iptables", "-S"), capture_output=True, text=True, check=True).stdout
+
+
+def test_a_network_is_made_once(client: DockerClient, settings: Settings) -> None:
+    """Again it is as it was, and no rule stands twice; a flushed one is back."""
+    assert ensure_network(client, settings) == named(settings)
+    first = client.networks.get(named(settings)).id
+    subprocess.run(("iptables", "-F", f"TY-{mark(settings)}-IN"), check=True)
+    ensure_network(client, settings)
+    assert client.networks.get(named(settings)).id == first
+    found = rules()
+    assert found.count(f"-A INPUT -i ty-{mark(settings)} -j") == 1
+    assert found.count(f"-A DOCKER-USER -i ty-{mark(settings)} -j") == 1
+    assert f"-A TY-{mark(settings)}-IN -j REJECT" in found
+    assert firewall.not_held(settings) is None
+
+
+def test_another_subnet_replaces_an_empty_network(client: DockerClient, settings: Settings) -> None:
+    """Nobody is on it: it gets the new subnet, and no rule of the old address is left."""
+    ensure_network(client, settings)
+    other = settings.model_copy(
+        update={"docker": settings.docker.model_copy(update={"subnet": OTHER, "outside": True})}
+    )
+    ensure_network(client, other)
+    network = client.networks.get(named(settings))
+    assert network.attrs["IPAM"]["Config"][0]["Subnet"] == OTHER
+    assert network.attrs["Internal"] is False
+    assert settings.bridge not in rules()
+
+
+def test_a_network_in_use_is_left_alone(
+    client: DockerClient, settings: Settings, images_lock: Path
+) -> None:
+    """Another subnet is refused by a sentence, and the network is not removed."""
+    ensure_network(client, settings)
+    image = read_lock(images_lock).current("base").id
+    container = client.containers.run(
+        image, ("sleep", "60"), detach=True, init=True, **on_network(settings)
+    )
+    try:
+        other = with_docker(settings.home, subnet=OTHER)
+        with pytest.raises(OtherNetworkError, match=r"172\.30\.53\.0/24 .*Stop people's servers"):
+            ensure_network(client, other)
+        assert not remove_network(client, settings)
+        assert mark(settings) in rules()
+    finally:
+        container.remove(force=True)
+
+
+def test_a_subnet_that_others_have_is_named(client: DockerClient, tmp_path: Path) -> None:
+    """Be it another network of the engine's or one of the host's own; no rule is made for it."""
+    bridge = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
+    settings = with_docker(tmp_path, subnet=bridge)
+    with pytest.raises(SubnetTakenError, match=r"docker\.subnet"):
+        ensure_network(client, settings)
+    assert mark(settings) not in rules()
+
+
+def test_two_homes_do_not_share_a_subnet(
+    client: DockerClient, settings: Settings, tmp_path: Path
+) -> None:
+    """The second is told, and the first keeps its rules."""
+    ensure_network(client, settings)
+    with pytest.raises(SubnetTakenError, match=SUBNET):
+        ensure_network(client, with_docker(tmp_path / "second", subnet=SUBNET))
+    assert mark(settings) in rules()
+
+
+def test_without_root_it_says_what_is_not_held(
+    client: DockerClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network itself still leads nowhere; the sentence has the command for root."""
+    with monkeypatch.context() as patch:
+        patch.setattr("os.geteuid", lambda: 1000)
+        ensure_network(client, settings)
+        assert client.networks.get(named(settings)).attrs["Internal"] is True
+        said = firewall.not_held(settings)
+    assert said is not None
+    assert "every port of this host" in said
+    assert f"--home {settings.path()} network up" in said
+    assert f"TY-{mark(settings)}" not in rules()
+
+
+def test_commands_for_root(settings: Settings, client: DockerClient) -> None:
+    """`tiltyard network up` makes both, so that others see that the rules hold; `down` removes."""
+    environment = {
+        "TILTYARD_RUNTIME": "docker",
+        "TILTYARD_HOME": str(settings.path()),
+        "TILTYARD_DOCKER__SUBNET": SUBNET,
+    }
+    runner = CliRunner(env=environment)
+    made = runner.invoke(app, ["network", "up"])
+    assert made.exit_code == 0, made.output
+    assert firewall.not_held(settings) is None
+    gone = runner.invoke(app, ["network", "down"])
+    assert gone.exit_code == 0, gone.output
+    assert not client.networks.list(names=[named(settings)])
