@@ -154,7 +154,6 @@ def show(run: RunArgument) -> None:
         print_json(client.run(run))
 
 
-@app.command("logs", hidden=True)
 @commands.command("log")
 def show_log(
     run: RunArgument,

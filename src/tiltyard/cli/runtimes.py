@@ -5,12 +5,16 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import closing
 from pathlib import Path
 
+from tiltyard.cli.output import complain
 from tiltyard.client.control import ControlClient
 from tiltyard.containers.ending import end_all
 from tiltyard.containers.engine import connect as connect_engine
+from tiltyard.containers.firewall import not_held
 from tiltyard.containers.labels import Role
+from tiltyard.containers.network import ensure_network, remove_network
 from tiltyard.deployers.probe import REFUSED_EXITS, probe
 from tiltyard.deployers.process import ProcessDeployer
 from tiltyard.deployers.reconcile import Reconciler
@@ -98,13 +102,17 @@ class Containers(Runtime):
         self._supervisor = supervisor
 
     def prepare(self) -> None:
-        """See that the engine answers.
+        """Make the network on which users' and runs' containers reach control and gateway.
 
         Raises:
             MissingExtraError: Docker's library is not installed.
             UnavailableError: the engine is away.
+            ConflictError: the network cannot be as the settings want it.
         """
-        connect_engine(self._settings).close()
+        with closing(connect_engine(self._settings)) as engine:
+            ensure_network(engine, self._settings)
+        if (lacks := not_held(self._settings)) is not None:
+            complain(lacks)
 
     def start(self, stop: threading.Event) -> None:
         """Nothing: control does it."""
@@ -123,6 +131,11 @@ class Containers(Runtime):
         """End the scorers' containers, and control before: what it misses it starts again."""
         self._supervisor.stop("control")
         self._end(Role.SCORER)
+        try:
+            with closing(connect_engine(self._settings)) as engine:
+                remove_network(engine, self._settings)
+        except TiltyardError as error:
+            logger.warning("The users' network is left: %s", error)
 
     def _settled(self) -> bool:
         live = {DeploymentState.STARTING, DeploymentState.HEALTHY}

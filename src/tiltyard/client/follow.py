@@ -32,7 +32,7 @@ def until_healthy(control: ControlClient, asked: Deployment, timeout_s: float) -
         if time.monotonic() > until:
             raise TimedOutError(
                 f"{name} is not healthy after {timeout_s:g} s; `tiltyard deployments` tells when "
-                "it is.",
+                f"it is.{f' It waits: {now.reason}' if now.reason else ''}",
                 deployment=now.id,
             )
         time.sleep(_POLL_S)

@@ -37,6 +37,8 @@ class ControlServer(uvicorn.Server):
 def main() -> int:
     """Serve, and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # One line for each look at its own deployments says nothing.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         return _serve(load_settings())
     except TiltyardError as error:

@@ -85,6 +85,7 @@ class Reconciler:
         self._poll_s = poll_s
         self._patience_s = patience_s
         self._told_trouble: str | None = None
+        self._warned: dict[str, str] = {}  # deployment → what was logged last
         self._kept: set[str] = set()  # healthy once, and tried for ever
         self._waiting: dict[tuple[str, int], float] = {}  # (deployment, replica) → since
         self._recorded: list[Deployment] = []
@@ -174,7 +175,9 @@ class Reconciler:
         try:
             action(deployment)
         except (TiltyardError, OSError) as error:
-            logger.warning("Deployment %s: %s", deployment.id, error)
+            if self._warned.get(deployment.id) != str(error):
+                logger.warning("Deployment %s: %s", deployment.id, error)
+            self._warned[deployment.id] = str(error)
 
     def _start(self, deployment: Deployment) -> None:
         if deployment.id not in self._versions:
@@ -275,6 +278,7 @@ class Reconciler:
         self._trusted.pop(deployment_id, None)
         self._versions.pop(deployment_id, None)
         self._outcomes.pop(deployment_id, None)
+        self._warned.pop(deployment_id, None)
         for key in [k for k in self._waiting if k[0] == deployment_id]:
             del self._waiting[key]
 

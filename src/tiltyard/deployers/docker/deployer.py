@@ -69,7 +69,9 @@ class DockerDeployer(Deployer):
             if view is None:
                 self._create(deployment, number, folder)
             elif not view.tended:
-                self._start(view.id, self._sockets_of(deployment, number))
+                make_folder(self._sockets_of(deployment, number), self._settings.scorer_uid)
+                with translated(self._settings):
+                    self._engine().api.start(view.id)
 
     def stop(self, deployment_id: str) -> None:
         """End the scorers after the batch at hand, remove their containers and sockets."""
@@ -115,6 +117,7 @@ class DockerDeployer(Deployer):
         image = self.image_of(folder)
         sockets = self._sockets_of(deployment, number)
         uid = self._settings.scorer_uid
+        make_folder(sockets, uid)
         with translated(self._settings):
             check_present(client, image)
             made = client.containers.create(
@@ -140,12 +143,7 @@ class DockerDeployer(Deployer):
                 ],
                 **hardened(self._limits(deployment.size), user=f"{uid}:{uid}"),
             )
-        self._start(made.id, sockets)
-
-    def _start(self, container: str, sockets: Path) -> None:
-        make_folder(sockets, self._settings.scorer_uid)
-        with translated(self._settings):
-            self._engine().api.start(container)
+            made.start()
 
     def _view(self, container: str, before: View | None) -> View | None:
         from docker.errors import NotFound  # noqa: PLC0415  an extra
