@@ -3,6 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.images import images_lock
+
+__all__ = ["images_lock"]
+
 settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded")  # a machine with other work is slow, and no test is wrong for it
 

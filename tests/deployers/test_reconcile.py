@@ -1,88 +1,22 @@
-"""The reconciler with a real control, real scorers and real versions."""
+"""The reconciler with a real control, real scorers and real versions, on each runtime."""
 
-import os
 import shutil
-import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support import control as control_support
 from support import yard
-from support.control import Control, tar_of
-from tiltyard.client.control import ControlClient
-from tiltyard.client.frames import to_batches
-from tiltyard.deployers.probe import REFUSED_EXITS, probe
-from tiltyard.deployers.process import ProcessDeployer, socket_path
-from tiltyard.deployers.reconcile import NotListeningError, Reconciler
-from tiltyard.deployers.supervisor import Supervisor
-from tiltyard.scoring.client import ScorerClient
-from tiltyard.types.registry import Deployment, DeploymentState, Version
+from support.control import make_home, tar_of
+from support.hostile import DIES, hostile_folder
+from support.sites import Site, folder_of, open_site, reconciler, score
+from tiltyard.deployers.probe import probe
+from tiltyard.deployers.process import socket_path
+from tiltyard.deployers.reconcile import NotListeningError
+from tiltyard.types.registry import Deployment, DeploymentState
 
 pytestmark = pytest.mark.slow
-
-ROW = {"x": 1.0, "y": 0.5, "part": "noon"}
-
-
-@dataclass
-class Site:
-    """A control, and a reconciler that a test lets step."""
-
-    control: Control
-    supervisor: Supervisor
-    reconciler: Reconciler
-    home: Path
-    stop_control: Callable[[], None]
-
-    def deploy(self, version: int = 1, replicas: int = 1) -> Deployment:
-        """Ask for a version to run."""
-        return self.control.client("scientist").deploy(yard.MODEL, version, replicas)
-
-    def state(self, deployment: Deployment) -> Deployment:
-        """Return what control has recorded."""
-        found = self.control.client().deployments(yard.MODEL)
-        return next(d for d in found if d.id == deployment.id)
-
-    def step_until(self, condition: Callable[[], object], seconds: float = 150.0) -> None:
-        """Reconcile until a condition holds."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            self.reconciler.step()
-            time.sleep(0.1)
-
-    def until(self, deployment: Deployment, state: DeploymentState) -> Deployment:
-        """Reconcile until control has recorded a state."""
-        self.step_until(lambda: self.state(deployment).state is state)
-        return self.state(deployment)
-
-    def pid(self, deployment: Deployment, replica: int = 0) -> int:
-        """Return the pid of a scorer."""
-        status = self.supervisor.status(f"scorer-{deployment.id}-{replica}")
-        assert status is not None
-        assert status.pid is not None
-        return status.pid
-
-
-def folder_of(home: Path) -> Callable[[Version], Path]:
-    """Return where the artifact store keeps versions."""
-    return lambda version: home / "artifacts" / version.digest[:2] / version.digest
-
-
-def reconciler(client: ControlClient, supervisor: Supervisor, home: Path) -> Reconciler:
-    """Return one as `tiltyard up` makes it."""
-    return Reconciler(
-        client,
-        ProcessDeployer(supervisor),
-        probe,
-        folder_of(home),
-        refused_exits=REFUSED_EXITS,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -91,28 +25,15 @@ def version_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return yard.Versions(tmp_path_factory.mktemp("versions")).folder(1)
 
 
-@pytest.fixture
-def site(tmp_path: Path, version_folder: Path) -> Iterator[Site]:
+@pytest.fixture(params=["process", "docker"])
+def site(request: pytest.FixtureRequest, tmp_path: Path, version_folder: Path) -> Iterator[Site]:
     """Return a site with one version."""
-    home = tmp_path / "home"
-    settings = control_support.make_home(home)
-    with ExitStack() as stack, ExitStack() as serving:
-        control = serving.enter_context(control_support.serve(settings))
-        schema, batches = to_batches(yard.history())
-        scientist = control.client("scientist")
-        scientist.put_history(yard.MODEL, schema, batches, task="regression", target=yard.TARGET)
-        assert scientist.add_version(yard.MODEL, tar_of(version_folder)).version == 1
-        supervisor = stack.enter_context(Supervisor(home, settings.sockets))
-        client = stack.enter_context(ControlClient(control.url, control.tokens["operator"]))
-        steps = reconciler(client, supervisor, home)
-        yield Site(control, supervisor, steps, home, serving.close)
-
-
-def score(site: Site, endpoint: str) -> object:
-    """Ask a scorer for one prediction."""
-    signature = site.control.client().version(yard.MODEL, 1).manifest.signature
-    with ScorerClient(endpoint, 5.0) as client:
-        return client.score(signature, [ROW])[0][0]
+    sections = {}
+    if request.param == "docker":
+        sections = {"images": {"lock": str(request.getfixturevalue("images_lock"))}}
+    settings = make_home(tmp_path / "home", runtime=request.param, **sections)
+    with open_site(settings, version_folder) as site:
+        yield site
 
 
 def test_from_deploy_to_retire(site: Site) -> None:
@@ -121,7 +42,7 @@ def test_from_deploy_to_retire(site: Site) -> None:
     site.until(deployment, DeploymentState.HEALTHY)
     assert len({score(site, endpoint) for endpoint in deployment.endpoints}) == 1
     site.control.client("scientist").retire(yard.MODEL, 1)
-    site.step_until(lambda: site.supervisor.names() == [])
+    site.step_until(lambda: site.runtime.left() == [])
     assert not socket_path(deployment.endpoints[0]).parent.parent.exists()
 
 
@@ -130,30 +51,24 @@ def test_a_killed_scorer_comes_back_on_its_socket(site: Site) -> None:
     deployment = site.deploy()
     site.until(deployment, DeploymentState.HEALTHY)
     before = score(site, deployment.endpoints[0])
-    old = site.pid(deployment)
-    os.kill(old, signal.SIGKILL)
-    status = f"scorer-{deployment.id}-0"
-    site.step_until(lambda: (now := site.supervisor.status(status)) is not None and now.runs == 2)
+    old = site.runtime.kill(deployment)
+    site.step_until(lambda: site.runtime.pid(deployment) not in {None, old})
     site.step_until(lambda: _listens(site, deployment))
     assert score(site, deployment.endpoints[0]) == before
     assert site.state(deployment).state is DeploymentState.HEALTHY
 
 
-def _pid(site: Site, deployment: Deployment) -> int | None:
-    status = site.supervisor.status(f"scorer-{deployment.id}-0")
-    return None if status is None else status.pid
-
-
 def _listens(site: Site, deployment: Deployment) -> bool:
     try:
-        return probe(deployment.endpoints[0], _folder(site)) is None
+        folder, uid = _folder(site), site.settings.scorer_uid
+        return probe(deployment.endpoints[0], folder, uid) is None
     except NotListeningError:  # the socket of the one before is still there
         return False
 
 
 def _folder(site: Site) -> Path:
     version = site.control.client().version(yard.MODEL, 1)
-    return folder_of(site.home)(version)
+    return folder_of(site.settings.path())(version)
 
 
 def _make_writable(folder: Path) -> None:
@@ -172,7 +87,7 @@ def test_a_corrupt_artifact_is_refused(site: Site) -> None:
     assert "model.joblib" in (found.reason or "")
     for _ in range(3):
         site.reconciler.step()
-    assert site.supervisor.names() == []
+    assert site.runtime.left() == []
 
 
 def test_an_absent_artifact_fails(site: Site) -> None:
@@ -184,39 +99,40 @@ def test_an_absent_artifact_fails(site: Site) -> None:
     assert str(folder) in (found.reason or "")
 
 
-def test_a_scorer_that_dies_at_its_start_fails(site: Site) -> None:
-    """It is tried three times; deploying anew tries again."""
-    deployment = site.deploy()
-    socket = socket_path(deployment.endpoints[0])
-    socket.parent.mkdir(parents=True)
-    socket.parent.parent.chmod(0o700)
-    (socket / "in the way").mkdir(parents=True)
-    found = site.until(deployment, DeploymentState.FAILED)
-    assert found.reason
-    again = site.deploy()
+def test_a_scorer_that_dies_at_its_start_fails(
+    site: Site, version_folder: Path, tmp_path: Path
+) -> None:
+    """It is tried three times, then all of it is ended; deploying anew tries again."""
+    deadly = hostile_folder(version_folder, tmp_path / "deadly", DIES)
+    assert site.control.client("scientist").add_version(yard.MODEL, tar_of(deadly)).version == 2
+    deployment = site.deploy(2)
+    assert site.until(deployment, DeploymentState.FAILED).reason
+    assert site.runtime.left() == []
+    again = site.deploy(2)
     assert again.id != deployment.id
-    site.until(again, DeploymentState.HEALTHY)
+    site.step_until(lambda: site.runtime.pid(again))
+    site.until(again, DeploymentState.FAILED)
 
 
 def test_what_runs_goes_on_while_control_is_away(site: Site) -> None:
     """A scorer that dies then is started again."""
     deployment = site.deploy()
     site.until(deployment, DeploymentState.HEALTHY)
-    old = site.pid(deployment)
+    old = site.runtime.pid(deployment)
     site.stop_control()
     for _ in range(3):
         site.reconciler.step()
-    assert site.pid(deployment) == old
-    os.kill(old, signal.SIGKILL)
-    site.step_until(lambda: _pid(site, deployment) not in {None, old})
+    assert site.runtime.pid(deployment) == old
+    site.runtime.kill(deployment)
+    site.step_until(lambda: site.runtime.pid(deployment) not in {None, old})
 
 
-def test_a_second_start_runs_what_was_healthy(site: Site, tmp_path: Path) -> None:
+def test_a_second_start_runs_what_was_healthy(site: Site) -> None:
     """On the same sockets; `settled` is set when it scores again."""
     deployment = site.deploy()
     site.until(deployment, DeploymentState.HEALTHY)
-    site.supervisor.stop(*site.supervisor.names())
-    second = reconciler(site.control.client(), site.supervisor, site.home)
+    site.runtime.end()
+    second = reconciler(site.control.client(), site.runtime.another(), site.settings)
     stop = threading.Event()
     thread = threading.Thread(target=second.run, args=(stop,))
     thread.start()

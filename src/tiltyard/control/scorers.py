@@ -60,7 +60,7 @@ class Scorers:
             client = engine.connect(self._settings)
             try:
                 with engine.translated(self._settings):
-                    check_present(client, self._docker.image_of(self._folder(version)))
+                    check_present(client, self._docker.image_for(version.manifest))
             finally:
                 client.close()
 

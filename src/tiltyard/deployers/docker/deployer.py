@@ -16,7 +16,7 @@ from tiltyard.deployers.process import socket_path
 from tiltyard.errors import NotFoundError
 from tiltyard.scoring.folder import read_manifest
 from tiltyard.settings import Limits, Settings
-from tiltyard.types.registry import Deployment
+from tiltyard.types.registry import Deployment, VersionManifest
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -114,7 +114,7 @@ class DockerDeployer(Deployer):
         from docker.types import Mount  # noqa: PLC0415  an extra
 
         client = self._engine()
-        image = self.image_of(folder)
+        image = self.image_for(read_manifest(folder))
         sockets = self._sockets_of(deployment, number)
         uid = self._settings.scorer_uid
         make_folder(sockets, uid)
@@ -167,9 +167,12 @@ class DockerDeployer(Deployer):
         except NotFoundError:
             logger.info("Container %s is gone already", container[:12])
 
-    def image_of(self, folder: Path) -> RecordedImage:
-        """Return the scorer image of the set in which a version was trained."""
-        manifest = read_manifest(folder)
+    def image_for(self, manifest: VersionManifest) -> RecordedImage:
+        """Return the scorer image of the set in which a version was trained.
+
+        Raises:
+            NotFoundError: none is recorded.
+        """
         lock = read_lock(self._settings.images_lock)
         return lock.scorer_for(manifest.provenance.image, manifest.language)
 
