@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.yard import Yard, wait_for
+from loop.yard import Yard, docker_settings, wait_for
 from support.yard import MODEL, TARGET, Versions, history
 from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
@@ -71,6 +71,23 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         yield yard
     finally:
         yard.stop()
+
+
+@pytest.fixture(scope="session")
+def docker_yard(tmp_path_factory: pytest.TempPathFactory, images_lock: Path) -> Iterator[Yard]:
+    """Give one whose scorers are containers."""
+    yard = Yard(tmp_path_factory.mktemp("docker"), **docker_settings(images_lock))
+    try:
+        yard.start()
+        yield yard
+    finally:
+        yard.stop()
+
+
+@pytest.fixture(scope="session")
+def docker_token(docker_yard: Yard, furnish: Furnish) -> str:
+    """Furnish it with three versions; give the application's token."""
+    return furnish(docker_yard, 3)
 
 
 @pytest.fixture(scope="session")

@@ -53,10 +53,18 @@ def wrongly_answered(
     return [line for line in acknowledged if line[1] not in allowed(line[4], line[5])]
 
 
+@pytest.mark.parametrize("runtime", ["process", "docker"])
 def test_promotions_under_load(
-    yard: Yard, token: str, versions: Versions, tmp_path: Path, long_rounds: bool
+    request: pytest.FixtureRequest,
+    versions: Versions,
+    tmp_path: Path,
+    long_rounds: bool,
+    runtime: str,
 ) -> None:
     """Three versions take turns; every call is answered, by who is champion then."""
+    prefix = "docker_" if runtime == "docker" else ""
+    yard: Yard = request.getfixturevalue(f"{prefix}yard")
+    token: str = request.getfixturevalue(f"{prefix}token")
     rng = random.Random(5)
     load = Load(yard, MODEL, token, tmp_path, "--seed", "promotions", "--plain")
     wait_for(lambda: load.answers() > 100, 60, "answers")

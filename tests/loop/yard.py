@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -140,6 +141,15 @@ class Yard:
         if self._up is not None:
             self._up.wait(5)
         self._up = None
+
+
+def docker_settings(images_lock: Path) -> dict[str, str]:
+    """Return the environment of a yard on the machine's engine, with a network of its own."""
+    return {
+        "TILTYARD_RUNTIME": "docker",
+        "TILTYARD_IMAGES__LOCK": str(images_lock),
+        "TILTYARD_DOCKER__SUBNET": f"10.214.{random.randrange(256)}.0/24",
+    }
 
 
 class Load:
