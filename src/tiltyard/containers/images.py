@@ -94,7 +94,7 @@ class ImagesLock(Document):
             NotFoundError: no scorer image of the language is recorded.
         """
         name = f"{SCORER}{language}"
-        for one in self.sets:
+        for one in reversed(self.sets):
             if name in one.images and trained_in in {image.id for image in one.images.values()}:
                 return one.images[name]
         return self.current(name)
