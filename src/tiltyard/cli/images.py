@@ -1,13 +1,16 @@
 """`tiltyard images`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tiltyard.cli.base import group
 from tiltyard.cli.output import complain, done, print_json, print_table, say
 from tiltyard.cli.session import JsonOption
+
+if TYPE_CHECKING:
+    from tiltyard.containers.images import ImageSet
 
 commands = group("images", "The images that people, runs and models live in.")
 
@@ -85,7 +88,14 @@ def list_(json: JsonOption = False) -> None:
         print_json(lock)
         return
     rows = (
-        (i.tag, i.id[7:19], i.size_bytes // 10**6, s.built_at, s.revision[:12], i.digest)
+        (
+            i.name,
+            i.id[7:19],
+            i.size_bytes // 10**6,
+            f"{s.built_at:%Y-%m-%d %H:%M}",
+            _short(s),
+            i.digest,
+        )
         for s in reversed(lock.sets)
         for i in s.images.values()
     )
@@ -139,3 +149,8 @@ def push(
         return
     for image in pushed.values():
         done(f"{image.name}: {image.digest}")
+
+
+def _short(one: "ImageSet") -> str:
+    commit, plus, _ = one.revision.partition("+")
+    return commit[:12] + plus

@@ -38,7 +38,7 @@ class BuildFailedError(TiltyardError):
 
     def __init__(self, name: str, said: str, log: Path) -> None:
         text = log.read_text(errors="replace")
-        advice = next((advice for words, advice in _ADVICE if re.search(words, text)), "")
+        advice = next((_ADVICE[words] for words in _ADVICE if re.search(words, text)), "")
         super().__init__(
             f"Image {name} was not built, and nothing is recorded: {said.rstrip('.')}. The whole "
             f"log is in {log}. {advice}".rstrip(),
