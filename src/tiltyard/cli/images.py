@@ -131,7 +131,8 @@ def verify(json: JsonOption = False) -> None:
 def push(
     names: NamesArgument = None,
     registry: Annotated[
-        str | None, typer.Option(help="What goes in front of the names: HOST[/PATH].")
+        str | None,
+        typer.Option(help="What goes in front of the names: a host, perhaps with a path."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

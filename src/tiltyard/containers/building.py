@@ -1,6 +1,7 @@
 """Builds the images in their order and records what came out."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,22 +68,22 @@ def build_images(
     lock = read_lock(settings.images_lock)
     ordered = recipes.ordered(names)
     check_pairs(lock, resolution, ordered)
-    client = connect(settings, TIMEOUT_S)
-    asked = BASE in ordered or origin != Origin()
-    base = None if asked else _recorded_base(client, settings, lock)
-    if base is None:
-        ordered = tuple(dict.fromkeys((BASE, *ordered)))
-    work = _Work(settings, recipes, client, find_builder(settings), inputs, tell)
-    labels = {
-        "org.opencontainers.image.revision": revision,
-        "tiltyard.image.resolution": resolution,
-    }
-    built: dict[str, RecordedImage] = {}
-    for name in ordered:
-        under = _origin(work, origin) if name == BASE else base
-        built[name] = work.build(name, under or "", labels, fresh=origin.fresh)
-        if name == BASE:
-            base = built[name].tag
+    with closing(connect(settings, TIMEOUT_S)) as client:
+        asked = BASE in ordered or origin != Origin()
+        base = None if asked else _recorded_base(client, settings, lock)
+        if base is None:
+            ordered = tuple(dict.fromkeys((BASE, *ordered)))
+        work = _Work(settings, recipes, client, find_builder(settings), inputs, tell)
+        labels = {
+            "org.opencontainers.image.revision": revision,
+            "tiltyard.image.resolution": resolution,
+        }
+        built: dict[str, RecordedImage] = {}
+        for name in ordered:
+            under = _origin(work, origin) if name == BASE else base
+            built[name] = work.build(name, under or "", labels, fresh=origin.fresh)
+            if name == BASE:
+                base = built[name].tag
     return update(
         settings.images_lock,
         lambda lock: with_built(

@@ -39,7 +39,11 @@ def connect(settings: Settings, timeout_s: float = TIMEOUT_S) -> "DockerClient":
             client = docker.DockerClient(settings.docker.url, timeout=timeout_s)
         else:
             client = docker.from_env(timeout=timeout_s)
-        client.ping()
+        try:
+            client.ping()
+        except BaseException:
+            client.close()
+            raise
     return client
 
 

@@ -111,6 +111,7 @@ class NotRecordedError(NotFoundError):
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__("recorded image", name, known)
         self.message += " Build the images by `tiltyard images build`."
+        self.args = (self.message,)
 
 
 def read_lock(path: Path) -> ImagesLock:
@@ -166,3 +167,4 @@ class ImageAwayError(NotFoundError):
             f"Image {image.name} ({image.id[:19]}) is recorded but not at this Docker Engine: get "
             f"it by {pull}, or build anew by `tiltyard images build`."
         )
+        self.args = (self.message,)

@@ -23,7 +23,7 @@ _SOURCES = (
     "--mirror, or a way out by --proxy."
 )
 _ADVICE = {
-    r"no space left on device": _FULL,
+    r"(?i)no space left on device": _FULL,
     r"DO NOT MATCH THE HASHES": _OTHER_FILES,
     r"(?i)certificate.verif": _CERTIFICATES,
     r"No matching distribution|Could not find a version|Unable to locate package": _SOURCES,

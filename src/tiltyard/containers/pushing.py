@@ -1,6 +1,7 @@
 """Takes recorded images to a registry and records their digests."""
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,16 +45,18 @@ def push_images(
         raise InvalidInputError(
             "No registry is named: give --registry HOST[/PATH], or put it in front of images.name."
         )
-    client = connect(settings, TIMEOUT_S)
     pushed: dict[str, RecordedImage] = {}
-    for image in images:
-        with translated(settings):
-            check_present(client, image)
-        target = image.tag if registry is None else f"{registry.rstrip('/')}/{image.tag}"
-        tell(f"{image.name}: push {target}")
-        digest = _push(client, settings, image, target)
-        after = update(settings.images_lock, partial(with_digest, image_id=image.id, digest=digest))
-        pushed[image.name] = after.current(image.name)
+    with closing(connect(settings, TIMEOUT_S)) as client:
+        for image in images:
+            with translated(settings):
+                check_present(client, image)
+            target = image.tag if registry is None else f"{registry.rstrip('/')}/{image.tag}"
+            tell(f"{image.name}: push {target}")
+            digest = _push(client, settings, image, target)
+            after = update(
+                settings.images_lock, partial(with_digest, image_id=image.id, digest=digest)
+            )
+            pushed[image.name] = after.current(image.name)
     return pushed
 
 

@@ -1,5 +1,6 @@
 """Whether what is here is what is recorded."""
 
+from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -66,9 +67,8 @@ def verify_images(settings: Settings) -> Verified:
         UnavailableError: no engine answers.
     """
     lock = read_lock(settings.images_lock)
-    client = connect(settings)
     newest = {image.id for image in lock.sets[-1].images.values()} if lock.sets else set()
-    with translated(settings):
+    with closing(connect(settings)) as client, translated(settings):
         checked = tuple(
             _check(client, image, newest=image.id in newest)
             for image in {image.id: image for image in lock.every()}.values()
