@@ -125,7 +125,8 @@ def test_inputs_reach_the_build_and_stay_out_of_the_image(
         "ARG BASE\nFROM ${BASE}\nUSER root\n"
         "RUN --mount=type=secret,id=ca --mount=type=secret,id=pip --mount=type=secret,id=sources"
         " --mount=type=tmpfs,target=/tmp . /usr/local/lib/tiltyard/inputs.sh && mkdir /seen"
-        " && apt-get $apt_options -o Acquire::Retries=0 update 2>&1 | grep -o 'http:[^ ]*/dists' | sort -u >/seen/apt"
+        " && apt-get $apt_options -o Acquire::Retries=0 update 2>&1"
+        " | grep -o 'http:[^ ]*/dists' | sort -u >/seen/apt"
         " && cat $PIP_CONFIG_FILE >/seen/pip && head -n 1 $PIP_CERT >/seen/ca"
         " && echo $https_proxy >/seen/proxy\n",
     )
