@@ -9,6 +9,7 @@ from tiltyard.cli import (
     events,
     gateways,
     history,
+    images,
     lake,
     ledger,
     live,
@@ -25,7 +26,7 @@ from tiltyard.cli.output import say
 __all__ = ["app", "main"]
 
 MODULES = (
-    *(up, doctor, network, lake, runs, history, models, deployments, champion, ledger),
+    *(up, doctor, images, network, lake, runs, history, models, deployments, champion, ledger),
     *(live, actuals, tokens, users, gateways, events),
 )
 """Importing a module registers its commands."""

@@ -94,7 +94,7 @@ class ImagesLock(Document):
             NotFoundError: no scorer image of the language is recorded.
         """
         name = f"{SCORER}{language}"
-        for one in self.sets:
+        for one in reversed(self.sets):
             if name in one.images and trained_in in {image.id for image in one.images.values()}:
                 return one.images[name]
         return self.current(name)
@@ -111,6 +111,7 @@ class NotRecordedError(NotFoundError):
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__("recorded image", name, known)
         self.message += " Build the images by `tiltyard images build`."
+        self.args = (self.message,)
 
 
 def read_lock(path: Path) -> ImagesLock:
@@ -166,3 +167,4 @@ class ImageAwayError(NotFoundError):
             f"Image {image.name} ({image.id[:19]}) is recorded but not at this Docker Engine: get "
             f"it by {pull}, or build anew by `tiltyard images build`."
         )
+        self.args = (self.message,)
