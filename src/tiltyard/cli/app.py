@@ -14,6 +14,7 @@ from tiltyard.cli import (
     live,
     models,
     network,
+    package,
     runs,
     tokens,
     up,
@@ -26,7 +27,7 @@ __all__ = ["app", "main"]
 
 MODULES = (
     *(up, doctor, network, lake, runs, history, models, deployments, champion, ledger),
-    *(live, actuals, tokens, users, gateways, events),
+    *(package, live, actuals, tokens, users, gateways, events),
 )
 """Importing a module registers its commands."""
 
