@@ -3,6 +3,7 @@
 import json
 import shlex
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,25 +46,25 @@ def package(
     settings = load_settings()
     name = tag or f"{settings.images.name}/model-{model}:{version}"
     lock = read_lock(settings.images_lock)
-    packager = Packager(settings, connect(settings, BUILD_S))
-    _check_free(packager.has(name), name, output, force=force)
-    with tempfile.TemporaryDirectory(prefix="tiltyard-package-") as scratch, control() as client:
-        fetched = fetch_version(client, model, version, Path(scratch))
-        manifest = fetched.version.manifest
-        base = lock.scorer_for(manifest.provenance.image, manifest.language)
-        packager.package(
-            base,
-            fetched.folder,
-            fetched.route,
-            _labels(fetched, lock, base),
-            name,
-            Limits(memory_mb=settings.sizes.large.memory_mb),
-        )
-        row = example_row(fetched.folder, manifest.signature, fetched.route.call_schema)
-    if output is not None:
-        packager.save(name, output)
+    with closing(connect(settings, BUILD_S)) as engine:
+        packager = Packager(settings, engine)
+        _check_free(packager.has(name), name, output, force=force)
+        with tempfile.TemporaryDirectory(prefix="tiltyard-") as scratch, control() as client:
+            fetched = fetch_version(client, model, version, Path(scratch))
+            manifest = fetched.version.manifest
+            base = lock.scorer_for(manifest.provenance.image, manifest.language)
+            labels, limits = _labels(fetched, lock, base), Limits(memory_mb=_memory(settings))
+            packager.package(base, fetched.folder, fetched.route, labels, name, limits)
+            row = example_row(fetched.folder, manifest.signature, fetched.route.call_schema)
+        if output is not None:
+            packager.save(name, output)
     done(f"{model} version {version} is image {name}; it repeats the golden rows.")
     _say_how(settings, name, output, model, json.dumps({"rows": [row]}, ensure_ascii=False))
+
+
+def _memory(settings: "Settings") -> int:
+    """Return what the largest scorers may use, in MB: here the size class is not known yet."""
+    return settings.sizes.large.memory_mb
 
 
 def _check_free(taken: bool, name: str, output: Path | None, *, force: bool) -> None:

@@ -119,7 +119,7 @@ class Packager:
         """
         try:
             with target.open("xb") as file, translated(self._settings):
-                for piece in self._client.images.get(tag).save(named=True):
+                for piece in self._client.api.get_image(tag):
                     file.write(piece)
         except FileExistsError:
             raise ConflictError(f"{target} exists already: name another file.") from None
