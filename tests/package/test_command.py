@@ -129,7 +129,7 @@ def test_it_refuses(name: str, site: Site, engine: DockerClient) -> None:
 
 
 def test_an_engine_that_is_away_is_told(site: Site) -> None:
-    """Nothing is fetched for it. (In a process of its own, as Docker's library leaves a socket.)"""
+    """Docker's library leaves a socket then, so the command runs in a process of its own."""
     environment = site.environment | {"TILTYARD_DOCKER__URL": "unix:///nonexistent/docker.sock"}
     done = subprocess.run(
         [sys.executable, "-m", "tiltyard.cli", "package", typed.MODEL, "1"],
