@@ -15,6 +15,7 @@ from tiltyard.cli import (
     live,
     models,
     network,
+    package,
     runs,
     tokens,
     up,
@@ -27,7 +28,7 @@ __all__ = ["app", "main"]
 
 MODULES = (
     *(up, doctor, images, network, lake, runs, history, models, deployments, champion, ledger),
-    *(live, actuals, tokens, users, gateways, events),
+    *(package, live, actuals, tokens, users, gateways, events),
 )
 """Importing a module registers its commands."""
 

@@ -14,39 +14,37 @@ from starlette.routing import Route
 
 from tiltyard.errors import NotFoundError, TiltyardError
 from tiltyard.gateway.errors import MethodNotAllowedError
+from tiltyard.gateway.front import Front
 from tiltyard.gateway.http import error_headers
 from tiltyard.gateway.oip import InferenceRoutes, is_oip, oip_error
-from tiltyard.gateway.openapi import openapi_document
-from tiltyard.gateway.service import Service
 
 
-def make_app(service: Service) -> Starlette:
-    """Return the ASGI application; its lifespan starts and stops the service."""
+def make_app(front: Front) -> Starlette:
+    """Return the ASGI application; its lifespan starts and stops the front."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await service.start()
+        await front.start()
         yield
-        await service.stop()
+        await front.stop()
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def readyz(_: Request) -> Response:
-        status = HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse({"status": service.obstacle or "ready"}, status)
+        status = HTTPStatus.OK if front.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"status": front.obstacle or "ready"}, status)
 
     async def metrics(_: Request) -> Response:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(service.core.stats)
+        registry.register(front.core.stats)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:
-        routes, name = service.core.current(), request.path_params["model"]
+        routes, name = front.core.current(), request.path_params["model"]
         routes.authorize(request.headers.get("authorization", "").encode("latin-1"), name)
         server = str(request.base_url).rstrip("/")
-        document = openapi_document(routes.model(name).route, service.settings.gateway, server)
-        return JSONResponse(document)
+        return JSONResponse(front.document(name, server))
 
     return Starlette(
         routes=[
@@ -54,7 +52,7 @@ def make_app(service: Service) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/models/{model}/openapi.json", openapi),
-            *InferenceRoutes(service).routes(),
+            *InferenceRoutes(front).routes(),
         ],
         lifespan=lifespan,
         exception_handlers={

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from tiltyard.errors import TiltyardError, TimedOutError, UnavailableError
+from tiltyard.gateway.recorder import Recorder
 from tiltyard.gateway.recording import answer_of, decode_actuals, prediction_records
 from tiltyard.gateway.stats import Stats
 from tiltyard.gateway.table import Pools, RoutedModel, Routes
 from tiltyard.gateway.tickets import ActualsAnswer, Call, Reply, Ticket
 from tiltyard.settings import GatewaySettings
-from tiltyard.spool import SpoolWriter
 
 SWEEP_S = 0.25
 
@@ -32,7 +32,7 @@ class Core:
     ) -> None:
         self.settings = settings
         self.routes: Routes | None = None
-        self.spool: SpoolWriter | None = None
+        self.spool: Recorder | None = None
         self.pools = Pools(settings, scorer_uid, on_scored=self._record, on_failed=self._fail)
         self._on_drained = on_drained
         self._calls: dict[Call, None] = {}

@@ -69,3 +69,17 @@ class OipTooLargeError(TooLargeError):
     def body(self) -> dict[str, Any]:
         """Return the protocol's shape."""
         return {"error": self.message}
+
+
+class KeepsNothingError(TiltyardError):
+    """Actuals came to an exported image."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = "keeps_nothing"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"This image answers predictions of {model!r} and keeps nothing, so it has no use for "
+            "actuals: send them to a Tiltyard gateway.",
+            reason="keeps_nothing",
+        )

@@ -13,11 +13,11 @@ from starlette.routing import Route
 import tiltyard
 from tiltyard.errors import ConflictError, TiltyardError
 from tiltyard.gateway.errors import UnsupportedEncodingError
+from tiltyard.gateway.front import Front
 from tiltyard.gateway.http import error_headers
 from tiltyard.gateway.oip_answers import OutputTensor, outputs_of, write_answer
 from tiltyard.gateway.oip_requests import HEADER_LENGTH, read_request, rows_of
 from tiltyard.gateway.oip_tensors import datatype
-from tiltyard.gateway.service import Service
 from tiltyard.gateway.table import RoutedModel
 from tiltyard.gateway.tickets import Answer, PredictAnswer
 
@@ -59,8 +59,8 @@ class FutureReply:
 class InferenceRoutes:
     """The routes below ``/v2``."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, front: Front) -> None:
+        self._front = front
 
     def routes(self) -> list[Route]:
         """Return them; a model may be addressed with its champion's version."""
@@ -90,7 +90,7 @@ class InferenceRoutes:
 
     async def ready(self, _: Request) -> Response:
         """Whether calls can be answered."""
-        ready = self._service.ready
+        ready = self._front.ready
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse({"ready": ready}, status)
 
@@ -116,7 +116,7 @@ class InferenceRoutes:
 
     async def infer(self, request: Request) -> Response:
         """Predict; the rows are logged as those of any call."""
-        core, reply = self._service.core, FutureReply()
+        core, reply = self._front.core, FutureReply()
         with self._counting_refusals(request.path_params["model"]):
             body = await self._body(request)
             # Nothing is awaited from here until the core has the rows: there is one champion.
@@ -133,7 +133,7 @@ class InferenceRoutes:
     async def _body(self, request: Request) -> bytes:
         """Return the body of a call that need not be turned away before it is read."""
         self._model(request)
-        self._service.core.turn_away_when_busy()
+        self._front.core.turn_away_when_busy()
         encoding = request.headers.get("content-encoding", "identity").strip()
         if encoding.lower() != "identity":
             raise UnsupportedEncodingError(encoding)
@@ -144,7 +144,7 @@ class InferenceRoutes:
         try:
             yield
         except TiltyardError as error:
-            self._service.core.refuse(name, "predict", error)
+            self._front.core.refuse(name, "predict", error)
             raise
 
     def _model(self, request: Request) -> RoutedModel:
@@ -154,7 +154,7 @@ class InferenceRoutes:
             TiltyardError: it does not exist, the caller may not call it, or another version than
                 the champion is addressed.
         """
-        routes = self._service.core.current()
+        routes = self._front.core.current()
         name = request.path_params["model"]
         routes.authorize(request.headers.get("authorization", "").encode("latin-1"), name)
         model = routes.model(name)

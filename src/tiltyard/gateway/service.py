@@ -9,8 +9,8 @@ from tiltyard.client.control import ControlClient
 from tiltyard.errors import ConflictError
 from tiltyard.gateway.core import Core
 from tiltyard.gateway.follower import Follower
+from tiltyard.gateway.front import Front
 from tiltyard.gateway.saved import SavedRoutes, load_routes, longest, save_routes
-from tiltyard.gateway.shared import Shared
 from tiltyard.gateway.table import Routes, compile_routes
 from tiltyard.settings import Settings
 from tiltyard.spool import SpoolInfo, SpoolWriter, open_spool
@@ -19,12 +19,11 @@ from tiltyard.types.routes import GatewayInfo, RouteTable
 
 logger = logging.getLogger(__name__)
 
-SWEEP_S = 0.5
 CONNECT_FIRST_S = 1.0
 """How long a new table waits for its champions' scorers before it is in force."""
 
 
-class Service:
+class Service(Front):
     """One gateway process.
 
     Args:
@@ -33,19 +32,17 @@ class Service:
     """
 
     def __init__(self, settings: Settings, url: str) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._url = url
         self._saved_path = settings.path("routes.json")
         self._folder = settings.path("spool", settings.gateway.name)
         self._draining: list[Routes] = []
-        self._sweeps: list[asyncio.Task[None]] = []
         self._saved: SavedRoutes | None = None
 
     async def start(self) -> None:
         """Serve from the disk if this gateway is registered; follow control in any case."""
         self._loop = asyncio.get_running_loop()
-        self.core = Core(self.settings.gateway, self._drained, self.settings.scorer_uid)
-        self.shared = Shared(self.core)
+        self.begin(Core(self.settings.gateway, self._drained, self.settings.scorer_uid))
         info = open_spool(self._folder)
         self._saved = _of_spool(load_routes(self._saved_path), info)
         self._follower = Follower(
@@ -54,26 +51,17 @@ class Service:
         if self._saved is not None and self._saved.registered:
             self._start_spool(self._saved.gateway)
             await self._put_in_force(self._saved.table)
-        self._sweeps = [
-            self._loop.create_task(self.core.sweep()),
-            self._loop.create_task(self._sweep()),
-        ]
+        self.begin_sweeps()
         self._follower.start()
 
     async def stop(self) -> None:
         """Unregister, and end the spool when what is queued is on disk."""
-        for sweep in self._sweeps:
-            sweep.cancel()
+        self.end_sweeps()
         if await asyncio.to_thread(self._follower.stop) and self._saved is not None:
             self._save(self._saved.model_copy(update={"registered": False}))
         self.core.pools.keep_only([])
         if self.core.spool is not None:
             await asyncio.to_thread(self.core.spool.close)
-
-    @property
-    def ready(self) -> bool:
-        """Whether calls can be answered."""
-        return not self.obstacle
 
     @property
     def obstacle(self) -> str:
@@ -158,11 +146,6 @@ class Service:
             return
         self.core.pools.keep_only([current.table])
         self._follower.confirm(current.number)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            self.shared.sweep()
 
     def _connect(self, timeout: float) -> ControlClient:
         path = self.settings.path("tokens", "gateway")

@@ -1,0 +1,1 @@
+"""The gateway's front alone, before one scorer: what an exported image runs."""
