@@ -23,7 +23,7 @@ def main() -> int:
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _home(options) as home, Site(home) as site:
+        with _home(options) as home, Site(home, options.images) as site:
             _tell(site, options)
     except screen.StepFailedError as error:
         screen.failed(f"This did not come out: {error}")
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--once", action="store_true", help="play quickly, then end")
     parser.add_argument("--speed", type=float, help="hours of the data a second")
     parser.add_argument("--home", type=Path, help="folder of its state")
+    parser.add_argument("--images", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--started-in", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)
     return parser
 

@@ -40,18 +40,23 @@ class Outcome:
 class Site:
     """A home folder with its processes; leaving it stops them.
 
+    Args:
+        home: its folder.
+        images: record of the images that everything runs in; None runs processes.
+
     Raises:
         StepFailedError: `tiltyard up` does not become ready.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, images: Path | None = None) -> None:
         self.home = home
         ports = free_ports(8700, 6)
         self.control_port, self.gateway_port, hub, hub_api, proxy_api, monitor = ports
         self.hub_url = f"http://127.0.0.1:{hub}/"
         self.config = home / "tiltyard.toml"
+        docker = "" if images is None else f'runtime = "docker"\nimages.lock = "{images}"\n'
         self.config.write_text(
-            f"[control]\nport = {self.control_port}\n"
+            f"{docker}[control]\nport = {self.control_port}\n"
             f"[gateway]\nport = {self.gateway_port}\n"
             f"[hub]\nport = {hub}\napi_port = {hub_api}\nproxy_api_port = {proxy_api}\n"
             f"[monitor]\nport = {monitor}\n"
