@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from tiltyard.cli.checks_running import RUNNING_CHECKS
 from tiltyard.cli.findings import Check, Finding
 from tiltyard.cli.home import FORMAT
-from tiltyard.errors import TiltyardError
+from tiltyard.errors import TiltyardError, UnavailableError
 from tiltyard.settings import Settings
 
 PYTHON = (3, 11)
@@ -18,6 +18,7 @@ PROXY_MEND = "npm install -g configurable-http-proxy@5 (Node 20 or newer), or hu
 LEAST_FREE_BYTES = 1_000_000_000
 RUNTIME_DIR_BYTES = 60
 EXTRAS = {
+    "docker": ("docker",),
     "control": ("fastapi", "sqlalchemy", "alembic", "multipart", "uvicorn"),
     "gateway": ("starlette", "uvicorn", "uvloop", "httptools", "prometheus_client"),
     "worker": ("sqlalchemy", "sklearn", "scipy"),
@@ -111,6 +112,33 @@ def check_pipelines(settings: Settings) -> Iterator[Finding]:
         yield Finding("pipelines", False, f"no notebooks in {root}", mend)
 
 
+def check_docker(settings: Settings) -> Iterator[Finding]:
+    """Look at the engine, the recorded images, and what users' containers reach."""
+    from contextlib import closing
+
+    from tiltyard.containers.engine import connect
+    from tiltyard.containers.firewall import not_held
+    from tiltyard.containers.images import check_present, read_lock
+
+    if settings.runtime != "docker":
+        return
+    try:
+        with closing(connect(settings)) as client:
+            yield Finding("Docker Engine", True, client.version()["Version"])
+            lock = read_lock(settings.images_lock)
+            for name in ("lab-python", "scorer-python"):
+                check_present(client, lock.current(name))
+    except UnavailableError as error:
+        yield Finding("Docker Engine", False, error.message, "systemctl start docker")
+        return
+    except TiltyardError as error:
+        yield Finding("images", False, error.message, "tiltyard images build")
+        return
+    yield Finding("images", True, f"those of {settings.images_lock} are there")
+    if settings.path("up.lock").exists() and (lacks := not_held(settings)) is not None:
+        yield Finding("users' network", False, lacks, "tiltyard network up, as root")
+
+
 def check_proxy(settings: Settings) -> Iterator[Finding]:
     """Look for the hub's proxy and the Node that it runs on."""
     if not settings.hub.enabled or find_spec("jupyterhub") is None:
@@ -139,5 +167,5 @@ def _format(settings: Settings) -> Finding:
 
 CHECKS: tuple[Check, ...] = (
     *(check_python, check_packages, check_home, check_runtime_dir),
-    *(check_registry, check_lake, check_pipelines, check_proxy, *RUNNING_CHECKS),
+    *(check_registry, check_lake, check_pipelines, check_docker, check_proxy, *RUNNING_CHECKS),
 )
