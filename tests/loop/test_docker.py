@@ -138,7 +138,7 @@ def own_engine(images_lock: Path) -> Iterator[OwnEngine]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_engine_restarts(
+def test_the_engine_restarts_and_its_disk_is_full(
     own_engine: OwnEngine,
     furnish: Furnish,
     versions: Versions,
@@ -146,7 +146,10 @@ def test_the_engine_restarts(
     tmp_path: Path,
     long_rounds: bool,
 ) -> None:
-    """All containers end with it; soon after it is back calls are answered, none is lost."""
+    """All containers end with it; soon after it is back calls are answered, none is lost.
+
+    While it is away, and while its disk is full, who deploys is told so.
+    """
     settings = {**docker_settings(images_lock), "TILTYARD_DOCKER__URL": own_engine.url}
     yard = Yard(tmp_path, **settings)
     try:
@@ -162,6 +165,12 @@ def test_the_engine_restarts(
                 client.deploy(MODEL, 2)
         own_engine.start()
         answered(load, "the engine is back", quick=long_rounds)
+        filler = own_engine.fill()
+        with yard.client() as client:
+            client.deploy(MODEL, 2, engine="sklearn")
+            wait_for(lambda: "disk" in (client.deployments(MODEL)[-1].reason or ""), 30, "a reason")
+            filler.unlink()
+            wait_for(lambda: healthy(client, 2), 60, "healthy")
         load.end()
         wait_for(lambda: relayed(yard, load), 60, "relayed")
         assert lost(load.acknowledged(), read(yard.home / "store.db", MODEL)) == []

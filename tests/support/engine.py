@@ -1,5 +1,6 @@
 """A Docker Engine of the test's own, which it may stop: in a network namespace, far from others."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,11 +15,12 @@ from tiltyard.errors import UnavailableError
 from tiltyard.settings import Settings
 
 START_S = 60.0
+DISK_MB = 1500
 DOCKER = "docker"
 
 
 class OwnEngine:
-    """A dockerd with a folder of its own.
+    """A dockerd with a folder of its own, and a disk of its own, in memory.
 
     Args:
         folder: a short path, since its socket is in it.
@@ -27,21 +29,21 @@ class OwnEngine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.url = f"unix://{folder / 's'}"
+        self.data = folder / "d"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self.data.exists():
+            self.data.mkdir(parents=True)
+            options = ("-t", "tmpfs", "-o", f"size={DISK_MB}m", "test-engine")
+            subprocess.run(["mount", *options, self.data], check=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *("unshare", "--net", "--", "dockerd", "--host", self.url),
-                    *(
-                        "--data-root",
-                        str(self._folder / "d"),
-                        "--exec-root",
-                        str(self._folder / "x"),
-                    ),
+                    *("--data-root", str(self.data)),
+                    *("--exec-root", str(self._folder / "x")),
                     *("--pidfile", str(self._folder / "pid"), "--bridge", "none"),
                     "--iptables=false",
                 ],
@@ -61,6 +63,14 @@ class OwnEngine:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(60)
         self._process = None
+
+    def fill(self) -> Path:
+        """Fill its disk; removing the returned file frees it again."""
+        filler = self.data / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1_000_000)):
+                pass
+        return filler
 
     def load(self, images_lock: Path) -> None:
         """Give it the recorded scorer image of the machine's own engine."""

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from tiltyard.cli.checks_running import RUNNING_CHECKS
 from tiltyard.cli.findings import Check, Finding
-from tiltyard.cli.home import FORMAT
+from tiltyard.cli.home import FORMAT, holder
 from tiltyard.errors import TiltyardError, UnavailableError
 from tiltyard.settings import Settings
 
@@ -135,7 +135,7 @@ def check_docker(settings: Settings) -> Iterator[Finding]:
         yield Finding("images", False, error.message, "tiltyard images build")
         return
     yield Finding("images", True, f"those of {settings.images_lock} are there")
-    if settings.path("up.lock").exists() and (lacks := not_held(settings)) is not None:
+    if holder(settings.path()) and (lacks := not_held(settings)) is not None:
         yield Finding("users' network", False, lacks, "tiltyard network up, as root")
 
 

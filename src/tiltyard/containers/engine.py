@@ -1,6 +1,7 @@
 """Reaches the Docker Engine, and says in a sentence why it cannot be reached."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ def connect(settings: Settings, timeout_s: float = TIMEOUT_S) -> "DockerClient":
         import docker  # noqa: PLC0415  an extra
     except ImportError:
         raise MissingExtraError("docker", "docker") from None
+    _knock(settings)
     with translated(settings):
         if settings.docker.url:
             client = docker.DockerClient(settings.docker.url, timeout=timeout_s)
@@ -64,16 +66,35 @@ def translated(settings: Settings) -> Iterator[None]:
     except APIError as error:
         raise _of_engine(error) from error
     except (DockerException, requests.exceptions.RequestException) as error:
-        raise UnavailableError(
+        raise EngineAwayError(settings) from error
+
+
+class EngineAwayError(UnavailableError):
+    """No Docker Engine answers."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
             f"The Docker Engine at {address(settings)} does not answer: start it (on Debian: "
             "`systemctl start docker`), or set docker.url. Who calls it has to be root or in the "
             "group docker."
-        ) from error
+        )
 
 
 def address(settings: Settings) -> str:
     """Return where the engine is looked for."""
-    return settings.docker.url or os.environ.get("DOCKER_HOST", "/var/run/docker.sock")
+    return settings.docker.url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
+def _knock(settings: Settings) -> None:
+    """See that somebody listens: where nobody does, Docker's library leaves a socket open."""
+    scheme, _, path = address(settings).partition("://")
+    if scheme != "unix":
+        return
+    with socket.socket(socket.AF_UNIX) as door:
+        try:
+            door.connect(path)
+        except OSError as error:
+            raise EngineAwayError(settings) from error
 
 
 def _of_engine(error: "Exception") -> TiltyardError:
