@@ -41,9 +41,9 @@ venv_install() {
   compile /opt/venv/lib
 }
 
-# A container cannot write its packages' bytecode, and starts faster with it. Files that a venv never
-# imports may be of another Python.
-compile() { python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash "$1" || true; }
+# A container cannot write its packages' bytecode, and starts faster with it; what is compiled stays.
+# Files that no program imports may be of another Python.
+compile() { python3 -m compileall -q -j 0 "$1" || true; }
 
 list_packages() { python3 /usr/local/lib/tiltyard/list-packages; }
 

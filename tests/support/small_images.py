@@ -68,8 +68,12 @@ class SmallImages:
 
     def tags(self) -> list[str]:
         """Return the names of all images that were built here or pushed from here."""
-        every = [tag for image in self.client.images.list() for tag in image.tags]
-        return [tag for tag in every if f"{self.name}/" in tag]
+        found = [
+            name
+            for image in self.client.images.list()
+            for name in (*image.tags, *image.attrs.get("RepoDigests", ()))
+        ]
+        return [name for name in found if f"{self.name}/" in name]
 
     def close(self) -> None:
         """Remove all of them."""
