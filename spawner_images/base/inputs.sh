@@ -20,7 +20,7 @@ fi
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_PROGRESS_BAR=off
 
 apt_install() {
-  # shellcheck disable=SC2086  options without spaces
+  # shellcheck disable=SC2086 # options without spaces
   apt-get update $apt_options
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install $apt_options "$@"
