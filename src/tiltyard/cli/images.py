@@ -152,6 +152,28 @@ def push(
         done(f"{image.name}: {image.digest}")
 
 
+@commands.command()
+def prune(
+    keep: Annotated[int, typer.Option(help="How many of the newest sets stay.", min=1)],
+    json: JsonOption = False,
+) -> None:
+    """Forget older sets and remove their images; a version trained in one gets a newer scorer.
+
+    Example: tiltyard images prune --keep 3
+    """
+    from tiltyard.containers.pruning import prune_images
+    from tiltyard.settings import load_settings
+
+    removed = prune_images(load_settings(), keep)
+    if json:
+        print_json(removed)
+        return
+    for image in removed:
+        done(f"{image.tag} is removed.")
+    if not removed:
+        say("There is nothing to remove.")
+
+
 def _short(one: "ImageSet") -> str:
     commit, plus, _ = one.revision.partition("+")
     return commit[:12] + plus
