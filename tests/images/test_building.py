@@ -77,13 +77,13 @@ def test_a_part_stands_on_the_recorded_base(small_images: SmallImages) -> None:
 )
 def test_a_failed_step_records_nothing(small_images: SmallImages, step: str, advice: str) -> None:
     """The sentence says which step failed, why, where the log is and what to do."""
-    small_images.write("lab-python", "Dockerfile", f"ARG BASE\nFROM ${{BASE}}\nRUN {step}\n")
+    small_images.write("base", "Dockerfile", f"ARG BASE\nFROM ${{BASE}}\nRUN {step}\n")
     with pytest.raises(TiltyardError) as failed:
         small_images.build()
     message = failed.value.message
-    assert "Image lab-python was not built, and nothing is recorded" in message
+    assert "Image base was not built, and nothing is recorded" in message
     assert advice in message
-    log = small_images.settings.path("logs", "images-lab-python.log")
+    log = small_images.settings.path("logs", "images-base.log")
     assert str(log) in message
     assert step.split(maxsplit=1)[0] in log.read_text()
     assert not small_images.settings.images_lock.exists()
