@@ -96,6 +96,14 @@ def test_a_base_that_is_nowhere_is_named(small_images: SmallImages) -> None:
     assert not small_images.settings.images_lock.exists()
 
 
+def test_a_fresh_build_takes_nothing_from_earlier_ones(small_images: SmallImages) -> None:
+    """A base that cannot be had anew is the one that is here, and it says so."""
+    first = small_images.build().current("base")
+    small_images.told.clear()
+    assert small_images.build("base", fresh=True).current("base").id != first.id
+    assert any("cannot be pulled, so the" in line for line in small_images.told)
+
+
 def test_a_broken_dockerfile_is_told(small_images: SmallImages) -> None:
     """A build that never began has no step."""
     small_images.write("base", "Dockerfile", f"{BASE}NONSENSE\n")

@@ -56,6 +56,7 @@ def test_what_was_pushed_is_recorded_by_its_digest(
     small_images: SmallImages, registry: str
 ) -> None:
     """By it another engine gets the very image of the record."""
+    small_images.shrink()
     small_images.build()
     told: list[str] = []
     pushed = push_images(small_images.settings, ["lab-python"], registry=registry, tell=told.append)
@@ -75,8 +76,22 @@ def test_what_was_pushed_is_recorded_by_its_digest(
     assert small_images.lock().current("lab-python") == lab
 
 
+def test_the_base_comes_from_a_registry(small_images: SmallImages, registry: str) -> None:
+    """It is pulled when it is not here."""
+    small_images.shrink()
+    first = small_images.build("base").current("base")
+    push_images(small_images.settings, ["base"], registry=registry, tell=small_images.told.append)
+    reference = f"{registry}/{first.tag}"
+    small_images.client.images.remove(reference)
+    small_images.write("base", "Dockerfile", "ARG BASE\nFROM ${BASE}\nENV from=registry\n")
+    lock = small_images.build(base=reference)
+    assert f"base: pull {reference}" in small_images.told
+    assert set(lock.sets[-1].images) == {"base", "scorer-python", "lab-python"}
+
+
 def test_all_of_the_newest_set_is_pushed(small_images: SmallImages, registry: str) -> None:
     """A name that begins with a registry is enough."""
+    small_images.shrink()
     small_images.settings = small_images.settings.model_copy(
         update={
             "images": small_images.settings.images.model_copy(
@@ -92,6 +107,7 @@ def test_all_of_the_newest_set_is_pushed(small_images: SmallImages, registry: st
 
 def test_what_cannot_be_pushed_is_told(small_images: SmallImages) -> None:
     """No record, no registry named, none there; nothing is recorded."""
+    small_images.shrink()
 
     def push(registry: str | None) -> None:
         push_images(small_images.settings, [], registry=registry, tell=small_images.told.append)

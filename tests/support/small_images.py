@@ -39,14 +39,28 @@ class SmallImages:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def shrink(self) -> None:
+        """Leave nothing in the images but what the record needs: quickly pushed."""
+        place = "/usr/share/tiltyard/packages.json"
+        self.write("base", "packages.json", "{}\n")
+        copy = f"COPY spawner_images/base/packages.json {place}\n"
+        self.write("base", "Dockerfile", f"FROM scratch\n{copy}")
+        for image in ("scorer-python", "lab-python"):
+            copy = f"COPY spawner_images/{image}/requirements.lock /{image}\n"
+            self.write(image, "Dockerfile", f"ARG BASE\nFROM ${{BASE}}\n{copy}")
+
     def build(
-        self, *names: str, inputs: Inputs | None = None, base: str | None = None
+        self,
+        *names: str,
+        inputs: Inputs | None = None,
+        base: str | None = None,
+        fresh: bool = False,
     ) -> ImagesLock:
         """Build and record."""
         return build_images(
             self.settings,
             list(names),
-            origin=Origin(reference=base),
+            origin=Origin(reference=base, fresh=fresh),
             inputs=inputs or Inputs(),
             tell=self.told.append,
         )
@@ -70,8 +84,8 @@ class SmallImages:
         """Return the names of all images that were built here or pushed from here."""
         found = [
             name
-            for image in self.client.images.list()
-            for name in (*image.tags, *image.attrs.get("RepoDigests", ()))
+            for image in self.client.api.images()
+            for name in (*(image["RepoTags"] or ()), *(image["RepoDigests"] or ()))
         ]
         return [name for name in found if f"{self.name}/" in name]
 
