@@ -16,7 +16,7 @@ __all__ = ["images_lock"]
 SUBNET = "172.30.61.0/24"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def docker_settings(
     tmp_path_factory: pytest.TempPathFactory, images_lock: Path
 ) -> Iterator[Settings]:
