@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 
 from support.control import Control, make_home, serve
-from support.images import images_lock
 from tiltyard.containers.engine import connect
 from tiltyard.containers.network import remove_network
 from tiltyard.settings import Settings
-
-__all__ = ["images_lock"]
 
 SUBNET = "172.30.61.0/24"
 

@@ -53,6 +53,13 @@ def run(settings: Settings, folder: RunFolder, cells: Sequence[str], **more: Any
     return execute(place, notebook, {}, folder, **given)
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect what a test leaves to the garbage collector while its warnings are ignored."""
+    yield
+    gc.collect()
+
+
 def runs_of(engine: DockerClient, settings: Settings) -> list[Any]:
     """Return the containers of a home's runs."""
     found: list[Any] = engine.containers.list(all=True, filters=filters(settings, Role.RUN))
@@ -207,6 +214,7 @@ def test_a_flood_of_output_is_cut(docker_settings: Settings, folder: RunFolder) 
 
 # Docker's library leaves the socket of a connection that fails to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("collected")
 def test_without_its_engine_a_run_fails_and_ends(
     docker_settings: Settings, folder: RunFolder, tmp_path: Path, engine: DockerClient
 ) -> None:
@@ -222,9 +230,10 @@ def test_without_its_engine_a_run_fails_and_ends(
     left.wait(timeout=10)
     assert run(docker_settings, folder, ["1"]).error is None
     assert runs_of(engine, docker_settings) == []
-    gc.collect()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("collected")
 def test_what_cannot_start_says_what_to_do(
     docker_settings: Settings, folder: RunFolder, tmp_path: Path
 ) -> None:

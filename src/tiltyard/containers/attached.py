@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tiltyard.containers.engine import translated
-from tiltyard.errors import TiltyardError
+from tiltyard.errors import ConflictError, TiltyardError
 from tiltyard.settings import Settings
 
 if TYPE_CHECKING:
@@ -150,6 +150,14 @@ def _remove(container: "Container", settings: Settings) -> None:
     try:
         with translated(settings), contextlib.suppress(NotFound):
             container.remove(force=True, v=True)
+    except ConflictError:
+        # Somebody else is at it.
+        with (
+            contextlib.suppress(TiltyardError),
+            translated(settings),
+            contextlib.suppress(NotFound),
+        ):
+            container.wait(condition="removed", timeout=_END_S)
     except TiltyardError as error:
-        # ``left_over`` finds it by its labels.
-        log.warning("Container %s is left: %s", container.name, error)
+        # ``ending`` finds it by its labels.
+        log.warning("Container %s is left: %s", container.name, error.message)

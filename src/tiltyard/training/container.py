@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tiltyard.artifacts.disk import room_on
 from tiltyard.containers.attached import attached
+from tiltyard.containers.ending import remove, remove_ended
 from tiltyard.containers.engine import connect
 from tiltyard.containers.hardening import hardened
 from tiltyard.containers.images import check_present, read_lock
 from tiltyard.containers.labels import Role, labels, named
-from tiltyard.containers.left_over import remove_all, remove_ended
 from tiltyard.containers.network import ensure_network, on_network
 from tiltyard.settings import Limits, Settings
 from tiltyard.training.child_container import ChildContainer
@@ -104,7 +104,7 @@ class ContainerPlace:
     def _make_ready(self, client: "DockerClient", folder: RunFolder) -> None:
         check_present(client, self._image)
         ensure_network(client, self._settings)
-        remove_all(client, self._settings, Role.RUN, run=folder.path.name)
+        remove(client, self._settings, _name(self._settings, folder), 0)
         remove_ended(client, self._settings, Role.RUN)
 
     def _options(
@@ -123,7 +123,7 @@ class ContainerPlace:
                 tmp_mb=TMP_MB,
             ),
             **on_network(self._settings),
-            "name": named(self._settings, "run", _UNFIT.sub("-", run)),
+            "name": _name(self._settings, folder),
             "labels": labels(self._settings, Role.RUN, run=run),
             "mounts": [*mounts, *self._lake.mounts],
             "ulimits": [Ulimit(name="fsize", soft=most, hard=most)],
@@ -136,6 +136,10 @@ class ContainerPlace:
                 "USER": "yard",
             },
         }
+
+
+def _name(settings: Settings, folder: RunFolder) -> str:
+    return named(settings, "run", _UNFIT.sub("-", folder.path.name))
 
 
 def _hand_over(folder: RunFolder) -> str:

@@ -1,8 +1,7 @@
 """Which place this installation executes notebooks in."""
 
-from tiltyard.containers.engine import connect
+from tiltyard.containers.ending import end_all
 from tiltyard.containers.labels import Role
-from tiltyard.containers.left_over import remove_all
 from tiltyard.settings import Settings
 from tiltyard.training.container import ContainerPlace
 from tiltyard.training.place import Place
@@ -27,8 +26,4 @@ def end_left_over(settings: Settings) -> None:
     """
     kill_all(settings.path("runs"))
     if settings.runtime == "docker":
-        client = connect(settings)
-        try:
-            remove_all(client, settings, Role.RUN)
-        finally:
-            client.close()
+        end_all(settings, Role.RUN, grace_s=0)
