@@ -30,7 +30,8 @@ class Reach(StrEnum):
 
 @app.command(
     "exec",
-    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+    # What follows the script is the script's.
+    context_settings={"allow_interspersed_args": False},
 )
 def execute(
     path: Annotated[Path, typer.Argument(help="A script, or a project's folder.")],
@@ -74,13 +75,14 @@ def execute(
     check_outside()
     settings = load_settings()
     found = project_of(path, arguments or [], project)
+    variables = dict(map(_variable, environment or []))
     servers = settings.servers
     wish = Wish(
         image=read_lock(settings.images_lock).current(image),
         limits=Limits(
             memory_mb=memory or servers.memory_mb, cpus=cpus or servers.cpus, pids=servers.pids
         ),
-        environment=dict(map(_variable, environment or [])),
+        environment=variables,
         outside=network is Reach.OUTSIDE,
     )
     ended = _run(settings, found, wish)

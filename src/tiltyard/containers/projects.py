@@ -49,12 +49,12 @@ def project_of(path: Path, arguments: Sequence[str], folder: Path | None = None)
         NotFoundError: there is no such file or folder.
         InvalidInputError: it cannot be run, or the folder cannot be mounted; saying why.
     """
-    path = _absolute(path)
+    given, path = path, _absolute(path)
     if not path.exists():
         raise NotFoundError("script or folder", path)
     here = _absolute(Path())
     if path.is_dir():
-        mounted, command = path, _of_folder(path, arguments)
+        mounted, command = path, _of_folder(path, arguments, given)
     else:
         mounted = _absolute(folder) if folder else here if _below(path, here) else path.parent
         if not _below(path, mounted):
@@ -64,14 +64,14 @@ def project_of(path: Path, arguments: Sequence[str], folder: Path | None = None)
     return Project(mounted, here if _below(here, mounted) else mounted, command)
 
 
-def _of_folder(folder: Path, arguments: Sequence[str]) -> tuple[str, ...]:
+def _of_folder(folder: Path, arguments: Sequence[str], given: Path) -> tuple[str, ...]:
     command = tuple(arguments[1:] if arguments[:1] == ["--"] else arguments)
     if command:
         return command
     if (folder / "__main__.py").exists():
         return ("python", str(folder))
     raise InvalidInputError(
-        f"Say what to run in {folder}: `tiltyard exec {folder.name or folder} -- python main.py`."
+        f"Say what to run in {folder}: `tiltyard exec {given} -- python main.py`."
     )
 
 
