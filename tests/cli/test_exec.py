@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from docker import DockerClient
 from typer.testing import CliRunner
 
@@ -21,6 +24,7 @@ from tiltyard.containers.images import read_lock
 from tiltyard.containers.labels import Role, filters
 from tiltyard.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = """\
 import json, os, pathlib, sys
 print(json.dumps({"arguments": sys.argv[1:], "input": sys.stdin.read(), "at": os.getcwd()}))
@@ -271,6 +275,18 @@ def test_without_docker_it_says_what_to_start(terminal: Terminal) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "The Docker Engine at unix:///nowhere.sock does not answer: start it" in err
+
+
+def test_what_the_documents_give_to_ides_is_a_command() -> None:
+    """VS Code's files are JSON, and the command line takes their words."""
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs/exec.md").read_text(), re.DOTALL)
+    tasks, launch = map(json.loads, blocks)
+    calls = [["tiltyard", *task["args"]] for task in tasks["tasks"]]
+    calls += [shlex.split(one["command"]) for one in launch["configurations"]]
+    command = typer.main.get_command(app).commands["exec"]  # type: ignore[attr-defined]
+    for program, name, *words in calls:
+        assert (program, name) == ("tiltyard", "exec")
+        assert command.make_context("exec", words).params["image"] == "lab-python"
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -2,14 +2,15 @@
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.training import make_pipeline
-from tiltyard.errors import InvalidInputError
+from tiltyard.errors import InvalidInputError, UnavailableError
 from tiltyard.training.folder import RunFolder, read_plain
-from tiltyard.training.results import logged_version, written_history
+from tiltyard.training.results import logged_version, pack_version, written_history
 from tiltyard.training.usage import Usage
 from tiltyard.training.watch import Watch
 from tiltyard.types.registry import RunProgress
@@ -78,6 +79,22 @@ def test_strange_lines_of_progress_are_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "progress")
     watch.look()
     assert len(told) == 1
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    """A real one: before the notebook begins, and when a version is packed."""
+    notebook = make_pipeline(tmp_path / "pipelines", ["1"]).path
+    (notebook.parent / "data.csv").write_bytes(bytes(400_000))
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], check=True)
+    try:
+        with pytest.raises(UnavailableError, match="is full: free some space"):
+            RunFolder(small / "run").prepare(notebook)
+        with pytest.raises(UnavailableError, match="is full: free some space"):
+            pack_version(notebook.parent, small / "version.tar")
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
 
 
 def test_usage_counts_every_file(tmp_path: Path) -> None:

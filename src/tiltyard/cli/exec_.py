@@ -65,7 +65,7 @@ def execute(
 
     Example: tiltyard exec --image lab-python train.py --epochs 3
 
-    Example: tiltyard exec . -- python -m pytest -q
+    Example: tiltyard exec . -- python -m unittest
     """
     from tiltyard.containers.images import read_lock
     from tiltyard.containers.local import Wish, check_outside

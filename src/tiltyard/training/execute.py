@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tiltyard.artifacts.disk import room_on
 from tiltyard.errors import InvalidInputError
 from tiltyard.training.folder import RunFolder, read_plain
 from tiltyard.training.follow import TIMED_OUT
@@ -108,7 +109,7 @@ def _keep_notebook(written: Path, kept: Path) -> None:
         parse_notebook(content.decode(), str(written))
     except (FileNotFoundError, UnicodeDecodeError, InvalidInputError):
         return
-    with kept.open("wb") as file:
+    with room_on(kept.parent), kept.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tiltyard.artifacts.disk import room_on
-from tiltyard.errors import InvalidInputError
+from tiltyard.errors import InvalidInputError, UnavailableError
 
 _UNWANTED = shutil.ignore_patterns("__pycache__", ".*")
 
@@ -62,7 +62,7 @@ class RunFolder:
         """Begin anew: what an earlier attempt left is removed, the log goes on.
 
         Raises:
-            UnavailableError: the disk is full.
+            UnavailableError: the disk is full, or the pipeline cannot be read.
         """
         self.clean()
         self.notebook.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class RunFolder:
             self.out.mkdir(parents=True)
             self.log.touch()
             shutil.copyfile(notebook, self.source)
-            shutil.copytree(notebook.parent, self.work, ignore=_UNWANTED)
+            _copy(notebook.parent, self.work)
             self.private.mkdir(mode=0o700)
 
     def clean(self) -> None:
@@ -125,6 +125,17 @@ class NotPlainError(InvalidInputError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is no plain file.", path=str(path))
+
+
+def _copy(pipeline: Path, work: Path) -> None:
+    try:
+        shutil.copytree(pipeline, work, ignore=_UNWANTED)
+    except shutil.Error as error:
+        # It gathers what went wrong as text.
+        *_, why = error.args[0][0]
+        if os.strerror(errno.ENOSPC) in why:
+            raise OSError(errno.ENOSPC, why) from error
+        raise UnavailableError(f"The pipeline cannot be copied: {why}.") from error
 
 
 def _open_all(folder: Path) -> None:
