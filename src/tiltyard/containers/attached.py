@@ -55,10 +55,20 @@ class Attached:
     def __init__(self, container: "Container", settings: Settings) -> None:
         self.container = container
         self._settings = settings
-        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        # Before its start: so nothing that it prints is missed.
-        self._stream = container.attach_socket(params=streams)
-        self._socket: socket.socket = getattr(self._stream, "_sock", self._stream)
+        self._removed = False
+        self._stream: Any = None
+        self._socket: socket.socket | None = None
+
+    def attach(self) -> None:
+        """Take hold of its streams, before its start: so nothing that it prints is missed.
+
+        Raises:
+            UnavailableError: the engine is away.
+        """
+        wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        with translated(self._settings):
+            self._stream = self.container.attach_socket(params=wanted)
+        self._socket = getattr(self._stream, "_sock", self._stream)
 
     def start(self) -> None:
         """Start it.
@@ -79,13 +89,13 @@ class Attached:
 
     def write(self, data: bytes) -> None:
         """Write to its standard input; nothing more than that when it has ended."""
-        with contextlib.suppress(OSError):
-            self._socket.sendall(data)
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendall(data)
 
     def close_input(self) -> None:
         """End its standard input."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
+        self._shut(socket.SHUT_WR)
 
     def signal(self, number: int) -> None:
         """Send a signal to its command; one that has ended gets none."""
@@ -108,11 +118,43 @@ class Attached:
                 return Ended(KILLED, removed=True)
         return Ended(code, out_of_memory=bool(self.container.attrs["State"]["OOMKilled"]))
 
+    def remove(self) -> None:
+        """Remove it, whatever it does; that ends its streams."""
+        from docker.errors import NotFound  # noqa: PLC0415  an extra
+
+        if self._removed:
+            return
+        try:
+            with translated(self._settings), contextlib.suppress(NotFound):
+                self.container.remove(force=True, v=True)
+            self._removed = True
+        except ConflictError:
+            # Somebody else is at it.
+            self._wait_until_removed()
+        except TiltyardError as error:
+            # ``ending`` finds it by its labels.
+            log.warning("Container %s is left: %s", self.container.name, error.message)
+
     def close(self) -> None:
-        """Let go of its streams."""
+        """Let go of its streams; who reads them finds their end."""
+        self._shut(socket.SHUT_RDWR)
         # The library leaves it to the garbage collector.
-        self._socket.close()
-        self._stream.close()
+        for stream in (self._socket, self._stream):
+            if stream is not None:
+                stream.close()
+
+    def _shut(self, how: int) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(how)
+
+    def _wait_until_removed(self) -> None:
+        from docker.errors import NotFound  # noqa: PLC0415  an extra
+
+        with contextlib.suppress(TiltyardError), translated(self._settings):
+            with contextlib.suppress(NotFound):
+                self.container.wait(condition="removed", timeout=_END_S)
+            self._removed = True
 
 
 @contextmanager
@@ -133,31 +175,10 @@ def attached(
     """
     with translated(settings):
         container = client.containers.create(image, list(command), stdin_open=True, **options)
+    held = Attached(container, settings)
     try:
-        with translated(settings):
-            held = Attached(container, settings)
-        try:
-            yield held
-        finally:
-            held.close()
+        held.attach()
+        yield held
     finally:
-        _remove(container, settings)
-
-
-def _remove(container: "Container", settings: Settings) -> None:
-    from docker.errors import NotFound  # noqa: PLC0415  an extra
-
-    try:
-        with translated(settings), contextlib.suppress(NotFound):
-            container.remove(force=True, v=True)
-    except ConflictError:
-        # Somebody else is at it.
-        with (
-            contextlib.suppress(TiltyardError),
-            translated(settings),
-            contextlib.suppress(NotFound),
-        ):
-            container.wait(condition="removed", timeout=_END_S)
-    except TiltyardError as error:
-        # ``ending`` finds it by its labels.
-        log.warning("Container %s is left: %s", container.name, error.message)
+        held.remove()
+        held.close()

@@ -2,20 +2,17 @@
 
 import os
 import secrets
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Thread, Timer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from tiltyard.containers.attached import Attached, Ended, attached
+from tiltyard.containers.attached import Ended, attached
 from tiltyard.containers.hardening import hardened
 from tiltyard.containers.images import RecordedImage
 from tiltyard.containers.labels import Role, labels, named
 from tiltyard.containers.projects import Project
+from tiltyard.containers.terminal import hand_on_input, removed_at_last, signals_to
 from tiltyard.errors import ForbiddenError
 from tiltyard.settings import Limits, Settings
 
@@ -24,12 +21,8 @@ if TYPE_CHECKING:
 
 TMP_MB = 512
 SHM_MB = 256
-GRACE_S = 5.0
-"""From the first signal to the end at the latest."""
 
-_INPUT_BYTES = 65536
 _INSIDE = ("TILTYARD_IMAGE", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_USER")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -87,12 +80,12 @@ def run_project(
     """
     options = _options(settings, project, wish)
     with (
-        _removed_at_last(options["name"]),
+        removed_at_last(options["name"]),
         attached(client, settings, wish.image.id, project.command, **options) as held,
-        _signals_to(held),
+        signals_to(held),
     ):
         held.start()
-        Thread(target=_hand_on_input, args=(held,), daemon=True).start()
+        Thread(target=hand_on_input, args=(held,), daemon=True).start()
         for stream, piece in held.frames():
             tell(stream, piece)
         return held.ended()
@@ -120,60 +113,3 @@ def _options(settings: Settings, project: Project, wish: Wish) -> dict[str, Any]
             "TILTYARD_IMAGE": wish.image.id,
         },
     }
-
-
-@contextmanager
-def _removed_at_last(name: str) -> Iterator[None]:
-    """Have a process in a session of its own that outlives this one, to clear away."""
-    watcher = subprocess.Popen(  # noqa: S603  our own module
-        [sys.executable, "-m", "tiltyard.containers.reaper", name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        watcher.kill()
-        watcher.communicate()
-
-
-@contextmanager
-def _signals_to(held: Attached) -> Iterator[None]:
-    last = Timer(GRACE_S, held.signal, (signal.SIGKILL,))
-    last.daemon = True
-    seen: list[int] = []
-
-    def hand_on(number: int, _: object) -> None:
-        seen.append(number)
-        sent = number if len(seen) == 1 else signal.SIGKILL
-        Thread(target=held.signal, args=(sent,), daemon=True).start()
-        if len(seen) == 1:
-            last.start()
-
-    before = {number: signal.signal(number, hand_on) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        last.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _hand_on_input(held: Attached) -> None:
-    if _input_is_ours():
-        try:
-            while piece := os.read(0, _INPUT_BYTES):
-                held.write(piece)
-        except OSError:
-            pass
-    held.close_input()
-
-
-def _input_is_ours() -> bool:
-    """Return whether reading does not stop this process: a terminal is the foreground's."""
-    try:
-        return not os.isatty(0) or os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return False

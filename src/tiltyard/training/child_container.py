@@ -14,6 +14,7 @@ from tiltyard.training.usage import Usage
 LOG_BYTES = 25_000_000
 """What a container prints beyond this is dropped."""
 
+_REST_S = 5.0
 _DROPPED = b"\n... the log is full, the rest is dropped\n"
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,11 @@ class ChildContainer:
         """Return its exit code, and why it was killed."""
         ended = self._held.ended()
         return End(ended.code, self._reason(ended))
+
+    def finish(self) -> None:
+        """Remove the container; all that it has printed is in the log then."""
+        self._held.remove()
+        self._reading.join(_REST_S)
 
     def _reason(self, ended: Ended) -> str | None:
         if ended.out_of_memory:

@@ -97,7 +97,11 @@ class ContainerPlace:
             options = self._options(folder, environment, user)
             with attached(client, settings, self._image.id, command, **options) as held:
                 held.start()
-                yield ChildContainer(held, folder, settings.runner)
+                child = ChildContainer(held, folder, settings.runner)
+                try:
+                    yield child
+                finally:
+                    child.finish()
         finally:
             client.close()
 
