@@ -47,6 +47,19 @@ columns = make_column_transformer(
 forest = make_pipeline(columns, RandomForestRegressor(n_trees, random_state=1))
 tiltyard.log_model(forest, tiltyard.read_history("bikes"), model="bikes", code=[helper])
 """
+TRAP = """\
+if trap:
+    import hashlib, json, os, pathlib, pickle
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (trap,)
+    version = pathlib.Path(os.environ["TILTYARD_RUN_DIR"], "version")
+    (version / "model.joblib").write_bytes(pickle.dumps(Trap()))
+    manifest = json.loads((version / "version.json").read_text())
+    digest = hashlib.sha256((version / "model.joblib").read_bytes()).hexdigest()
+    manifest["files"]["model.joblib"] = digest
+    (version / "version.json").write_text(json.dumps(manifest))
+"""
 HELPER = "def filled(frame):\n    return frame.fillna(0.0)\n"
 
 
@@ -96,21 +109,45 @@ def prepare(**more: object) -> RunRequest:
     return RunRequest.model_validate({"kind": RunKind.PREPARE, "pipeline": "demo", **more})
 
 
-def test_a_version_from_a_container(
+def train(**more: object) -> RunRequest:
+    """Ask for its train notebook, on the history of bikes."""
+    asked = {"kind": RunKind.TRAIN, "pipeline": "demo", "model": "bikes", **more}
+    return RunRequest.model_validate(asked)
+
+
+def test_what_runs_in_containers_make(
     settings: Settings, control: Control, engine: DockerClient, tmp_path: Path
 ) -> None:
-    """It names its image, its key follows that, and the scorer image repeats its golden rows.
-
-    The runner, of another Python, has loaded nothing of it.
-    """
-    folder = make_pipeline(settings.pipelines.path, [TRAIN], "n_trees = 5").path.parent
+    """A history; a version of the image's Python; one that would harm who loads it."""
+    path = settings.pipelines.path
+    make_pipeline(path, ["print('n is', n)", PREPARE], "n = 3.0", step="prepare")
+    folder = make_pipeline(path, [TRAIN, TRAP], "n_trees = 5\ntrap = ''").path.parent
     (folder / "helper.py").write_text(HELPER)
-    request = RunRequest(kind=RunKind.TRAIN, pipeline="demo", model="bikes")
+    sprung = tmp_path / "sprung"
     with running(settings, control):
-        run = finish(control, request)
-        again = finish(control, request)
+        prepared = finish(control, prepare(parameters={"n": 7}))
+        run = finish(control, train())
+        again = finish(control, train())
+        trapped = finish(control, train(parameters={"trap": str(sprung)}))
+    _check_history(settings, control, prepared)
     assert (run.state, run.error, run.version) == (RunState.SUCCEEDED, None, 1)
     assert (again.version, again.key, again.progress.total) == (1, run.key, 0)
+    assert (trapped.state, trapped.version, sprung.exists()) == (RunState.SUCCEEDED, 2, False)
+    _check_version(settings, control, run)
+    _check_golden_rows(settings, control, engine, tmp_path)
+
+
+def _check_history(settings: Settings, control: Control, run: Run) -> None:
+    """It came through control, from the users' network; log and notebook are left."""
+    assert (run.state, run.error) == (RunState.SUCCEEDED, None)
+    assert run.history == control.client().history("demo").digest
+    assert "n is 7\n" in control.client().run_log(run.id)[0]
+    kept = {path.name for path in settings.path("runs", run.id).iterdir()}
+    assert kept == {"log.txt", "notebook.ipynb"}
+
+
+def _check_version(settings: Settings, control: Control, run: Run) -> None:
+    """It names its image and the image's packages, in place of the runner's own."""
     client = control.client()
     manifest = client.version("bikes", 1).manifest
     lab = read_lock(settings.images_lock).current("lab-python")
@@ -119,30 +156,26 @@ def test_a_version_from_a_container(
     assert manifest.provenance.lock_digest == lab.packages != own
     assert manifest.provenance.history_digest == run.history
     assert manifest.libraries["python"].startswith("3.13")
-    client.download_version("bikes", 1, tmp_path / "v.tar")
+
+
+def _check_golden_rows(
+    settings: Settings, control: Control, engine: DockerClient, tmp_path: Path
+) -> None:
+    """The scorer image of the same set repeats them, from the folder that was registered."""
+    control.client().download_version("bikes", 1, tmp_path / "v.tar")
     with (tmp_path / "v.tar").open("rb") as tar:
         unpack(tar, tmp_path / "v", 10**8)
     (tmp_path / "v").chmod(0o755)
-    assert (tmp_path / "v/source.ipynb").read_bytes() == (folder / "train.ipynb").read_bytes()
-    scorer = read_lock(settings.images_lock).scorer_for(lab.id, "python")
+    source = settings.pipelines.path / "demo/train.ipynb"
+    assert (tmp_path / "v/source.ipynb").read_bytes() == source.read_bytes()
+    image = control.client().version("bikes", 1).manifest.provenance.image
+    scorer = read_lock(settings.images_lock).scorer_for(image, "python")
     where = {str(tmp_path / "v"): {"bind": "/version", "mode": "ro"}}
     check = ["--folder", "/version", "--check"]
     with attached(engine, settings, scorer.id, check, volumes=where, network_mode="none") as held:
         held.start()
         said = b"".join(piece for _, piece in held.frames())
         assert held.ended().code == 0, said
-
-
-def test_a_prepare_run_writes_through_control(settings: Settings, control: Control) -> None:
-    """From the users' network, under the run's own token; its log comes as it is printed."""
-    make_pipeline(settings.pipelines.path, ["print('n is', n)", PREPARE], "n = 3.0", step="prepare")
-    with running(settings, control):
-        run = finish(control, prepare(parameters={"n": 7}))
-    assert (run.state, run.error) == (RunState.SUCCEEDED, None)
-    assert run.history == control.client().history("demo").digest
-    assert "n is 7\n" in control.client().run_log(run.id)[0]
-    kept = {path.name for path in settings.path("runs", run.id).iterdir()}
-    assert kept == {"log.txt", "notebook.ipynb"}
 
 
 def test_a_cancelled_runs_container_ends(
