@@ -223,14 +223,18 @@ def test_without_control_the_target_must_be_told(run_dir: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_free_notebook_uploads(control: Control, tmp_path: Path) -> None:
+def test_a_free_notebook_uploads(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Target, task and event time are the model's; the number comes back."""
+    monkeypatch.setenv("TILTYARD_IMAGE", "sha256:lab")
     history = read_history("bikes", end="2011-01-10")
     logged = tiltyard.log_model(mixed_pipeline(), history, model="bikes")
     assert (logged.version, logged.folder) == (1, None)
     version = control.client("viewer").version("bikes", 1)
     assert version.manifest == logged.manifest
     assert version.manifest.provenance.history_digest == history.attrs["history_digest"]
+    assert version.manifest.provenance.image == "sha256:lab"
     assert "at" not in {c.name for c in version.manifest.signature.inputs}
     batches = list(control.parts.store.read_history_predictions("bikes", 1))
     assert sum(b.num_rows for b in batches) == len(mixed_frame()) > len(history)

@@ -124,12 +124,16 @@ def serve(settings: Settings, port: int = 0) -> Iterator[Control]:
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
     server = ControlServer(config, app)
-    (bound,) = listen(("127.0.0.1",), port, name="control", backlog=128)
-    with bound as listener, ExitStack() as stack:
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    # Containers call a port that they were told.
+    hosts = settings.listen_hosts("127.0.0.1") if port else ("127.0.0.1",)
+    listeners = listen(hosts, port, name="control", backlog=128)
+    with ExitStack() as listening, ExitStack() as stack:
+        for bound in listeners:
+            listening.enter_context(bound)
+        thread = threading.Thread(target=server.run, args=(listeners,), daemon=True)
         thread.start()
         _wait(lambda: server.started or not thread.is_alive())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listeners[0].getsockname()[1]}"
         http = stack.enter_context(httpx.Client(base_url=url, timeout=20))
         try:
             yield Control(url, app, tokens, stack, http)

@@ -72,6 +72,7 @@ def running(
         "TILTYARD_CLIENT__TOKEN": control.tokens["runner"],
         "TILTYARD_RUNNER__POLL_S": "0.1",
         "TILTYARD_RUNNER__HEARTBEAT_S": "0.3",
+        **_containers(settings),
         **more,
     }
     command = [sys.executable, "-m", "tiltyard.training.runner"]
@@ -82,6 +83,17 @@ def running(
         runner.kill()
         runner.wait()
         kill_all(settings.path("runs"))
+
+
+def _containers(settings: Settings) -> dict[str, str]:
+    if settings.runtime != "docker":
+        return {}
+    return {
+        "TILTYARD_RUNTIME": "docker",
+        "TILTYARD_DOCKER__SUBNET": settings.docker.subnet,
+        "TILTYARD_IMAGES__LOCK": str(settings.images_lock),
+        "TILTYARD_CONTROL__PORT": str(settings.control.port),
+    }
 
 
 def finish(control: Control, request: RunRequest, timeout_s: float = 120) -> Run:

@@ -6,7 +6,32 @@ from pathlib import Path
 import pytest
 
 from support.control import Control, make_home, serve
+from tiltyard.containers.engine import connect
+from tiltyard.containers.network import remove_network
 from tiltyard.settings import Settings
+
+SUBNET = "172.30.61.0/24"
+
+
+@pytest.fixture(scope="session")
+def docker_settings(
+    tmp_path_factory: pytest.TempPathFactory, images_lock: Path
+) -> Iterator[Settings]:
+    """A home whose runs are executed in containers; its network is removed at the end."""
+    settings = Settings(
+        home=tmp_path_factory.mktemp("docker") / "home",
+        runtime="docker",
+        docker={"subnet": SUBNET},
+        images={"lock": str(images_lock)},
+        runner={"memory_mb": 512, "disk_mb": 50},
+    )
+    settings.path().mkdir()
+    yield settings
+    client = connect(settings)
+    try:
+        assert remove_network(client, settings)
+    finally:
+        client.close()
 
 
 @pytest.fixture

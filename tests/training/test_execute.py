@@ -14,7 +14,11 @@ import psutil
 import pytest
 
 from support.training import make_pipeline
-from tiltyard.training.execute import CANCELLED, Outcome, RunFolder, execute
+from tiltyard.settings import Settings
+from tiltyard.training.execute import CANCELLED, Outcome, execute
+from tiltyard.training.folder import RunFolder
+from tiltyard.training.place import Place
+from tiltyard.training.places import place_of
 from tiltyard.training.processes import RUN_DIR, kill_all, members
 from tiltyard.types.registry import RunProgress
 
@@ -37,13 +41,30 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "run {x} ü")
 
 
-def run(tmp_path: Path, folder: RunFolder, cells: Sequence[str], timeout_s: float = 60) -> Outcome:
+@pytest.fixture(params=["process", "docker"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """One of each kind that claims to execute notebooks."""
+    if request.param == "docker":
+        found: Settings = request.getfixturevalue("docker_settings")
+        return found
+    return Settings()
+
+
+@pytest.fixture
+def place(settings: Settings) -> Place:
+    """Where a test's notebook is executed."""
+    return place_of(settings)
+
+
+def run(place: Place, folder: RunFolder, cells: Sequence[str], timeout_s: float = 60) -> Outcome:
     """Execute a notebook of these cells."""
-    notebook = make_pipeline(tmp_path / "pipelines", cells)
-    return execute(notebook, {}, folder, environment={}, timeout_s=timeout_s)
+    notebook = make_pipeline(folder.path.parent / "pipelines", cells)
+    return execute(place, notebook, {}, folder, environment={}, timeout_s=timeout_s)
 
 
-def test_parameters_survive_and_helpers_are_beside(tmp_path: Path, folder: RunFolder) -> None:
+def test_parameters_survive_and_helpers_are_beside(
+    tmp_path: Path, folder: RunFolder, place: Place
+) -> None:
     """Each value arrives as it was given; the work is done in a copy; standard input is closed."""
     given = {
         "text": 'Wälder “x”\n\\ {n} "q" \U0001f332',
@@ -70,7 +91,13 @@ def test_parameters_survive_and_helpers_are_beside(tmp_path: Path, folder: RunFo
     (notebook.path.parent / "helper.py").write_text("ANSWER = 42\n")
     told: list[RunProgress] = []
     outcome = execute(
-        notebook, given, folder, environment={"MINE": "y"}, timeout_s=60, on_progress=told.append
+        place,
+        notebook,
+        given,
+        folder,
+        environment={"MINE": "y"},
+        timeout_s=60,
+        on_progress=told.append,
     )
     assert outcome.error is None
     got = json.loads((folder.out / "got.json").read_text())
@@ -91,11 +118,11 @@ def _check_progress(told: list[RunProgress], outcome: Outcome, cells: int) -> No
 
 
 def test_an_exception_is_told_with_the_end_of_its_traceback(
-    tmp_path: Path, folder: RunFolder
+    place: Place, folder: RunFolder
 ) -> None:
     """Type, message, cell and heading first; the notebook up to there is kept."""
     cells = ["# Divide", "def f(x):\n    return 1 / x", "f(0)", "print('never')"]
-    error = run(tmp_path, folder, cells).error
+    error = run(place, folder, cells).error
     assert error is not None
     first, *tail = error.splitlines()
     assert first == "ZeroDivisionError: division by zero (cell 3, “Divide”)"
@@ -118,27 +145,30 @@ def test_an_exception_is_told_with_the_end_of_its_traceback(
     ],
 )
 def test_an_end_before_the_last_cell_is_a_failure(
-    tmp_path: Path, folder: RunFolder, cell: str, told: str
+    place: Place, folder: RunFolder, cell: str, told: str
 ) -> None:
     """Papermill exits 0 after sys.exit(0), and says "completed" of what never ran."""
-    outcome = run(tmp_path, folder, ["print(1)", cell, "print(2)"])
+    outcome = run(place, folder, ["print(1)", cell, "print(2)"])
     assert outcome.error is not None
     assert told in outcome.error
     assert members(folder.path) == []
 
 
-def test_no_process_is_left_after_a_time_out(tmp_path: Path, folder: RunFolder) -> None:
+def test_no_process_is_left_after_a_time_out(place: Place, folder: RunFolder) -> None:
     """Though the kernel ignores signals and has started a session of its own."""
-    outcome = run(tmp_path, folder, [UNSTOPPABLE], timeout_s=12)
+    outcome = run(place, folder, [UNSTOPPABLE], timeout_s=12)
     assert outcome.error == "timed out after 12 s"
     assert (folder.out / "started").exists()
     assert members(folder.path) == []
 
 
-def test_no_process_is_left_after_a_cancellation(tmp_path: Path, folder: RunFolder) -> None:
+def test_no_process_is_left_after_a_cancellation(
+    tmp_path: Path, folder: RunFolder, place: Place
+) -> None:
     """It is stopped as soon as that is asked for."""
     notebook = make_pipeline(tmp_path / "pipelines", [UNSTOPPABLE])
     outcome = execute(
+        place,
         notebook,
         {},
         folder,
@@ -150,20 +180,27 @@ def test_no_process_is_left_after_a_cancellation(tmp_path: Path, folder: RunFold
     assert members(folder.path) == []
 
 
-def test_no_process_outlives_a_killed_runner(tmp_path: Path, folder: RunFolder) -> None:
+def test_no_process_outlives_a_killed_runner(
+    tmp_path: Path, folder: RunFolder, settings: Settings
+) -> None:
     """The notebook's process notices by a closed pipe, and ends all the others."""
     make_pipeline(tmp_path / "pipelines", [UNSTOPPABLE])
     program = f"""
 from pathlib import Path
-from tiltyard.training.execute import RunFolder, execute
+from tiltyard.settings import Settings
+from tiltyard.training.execute import execute
+from tiltyard.training.folder import RunFolder
 from tiltyard.training.pipelines import find_notebook
+from tiltyard.training.places import place_of
+place = place_of(Settings.model_validate_json({settings.model_dump_json()!r}))
 notebook = find_notebook(Path({str(tmp_path / "pipelines")!r}), "demo", "train")
-execute(notebook, {{}}, RunFolder(Path({str(folder.path)!r})), environment={{}}, timeout_s=120)
+folder = RunFolder(Path({str(folder.path)!r}))
+execute(place, notebook, {{}}, folder, environment={{}}, timeout_s=120)
 """
     runner = subprocess.Popen([sys.executable, "-c", program])
     try:
         _wait_for((folder.out / "started").exists)
-        assert len(members(folder.path)) == 3
+        assert len(members(folder.path)) >= 3
         os.kill(runner.pid, signal.SIGKILL)
         _wait_for(lambda: members(folder.path) == [])
     finally:
@@ -190,11 +227,11 @@ def test_what_was_left_over_is_found_by_its_environment(tmp_path: Path) -> None:
             process.wait()
 
 
-def test_a_second_attempt_begins_anew(tmp_path: Path, folder: RunFolder) -> None:
+def test_a_second_attempt_begins_anew(place: Place, folder: RunFolder) -> None:
     """Results of the first are gone, its log goes on."""
-    assert run(tmp_path, folder, ["print('first')", "open('../out/left', 'w')"]).error is None
+    assert run(place, folder, ["print('first')", "open('../out/left', 'w')"]).error is None
     assert (folder.out / "left").exists()
-    assert run(tmp_path, folder, ["print('second')"]).error is None
+    assert run(place, folder, ["print('second')"]).error is None
     assert not (folder.out / "left").exists()
     assert folder.log.read_text().index("first") < folder.log.read_text().index("second")
 

@@ -7,6 +7,7 @@ from tiltyard.cli import (
     deployments,
     doctor,
     events,
+    exec_,
     gateways,
     history,
     images,
@@ -28,7 +29,7 @@ __all__ = ["app", "main"]
 
 MODULES = (
     *(up, doctor, images, network, lake, runs, history, models, deployments, champion, ledger),
-    *(package, live, actuals, tokens, users, gateways, events),
+    *(package, live, actuals, tokens, users, gateways, events, exec_),
 )
 """Importing a module registers its commands."""
 

@@ -1,12 +1,16 @@
 """Ends what this home's containers do."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tiltyard.containers.engine import connect, translated
 from tiltyard.containers.labels import Role, filters
 from tiltyard.errors import NotFoundError
 from tiltyard.settings import Settings
+
+READ_WITHIN = timedelta(minutes=1)
+"""Within this, who waits for a container has read how it ended."""
 
 
 def end_all(settings: Settings, *roles: Role, grace_s: int = 3) -> int:
@@ -44,3 +48,18 @@ def remove(client: Any, settings: Settings, container: str, grace_s: int) -> Non
             client.api.remove_container(container, force=True, v=True)
     except NotFoundError:
         return
+
+
+def remove_ended(client: Any, settings: Settings, role: Role) -> None:
+    """Remove containers that ended a while ago: who waited for them was gone, or the engine was.
+
+    Raises:
+        UnavailableError: the engine is away.
+    """
+    wanted = {**filters(settings, role), "status": ["exited", "dead"]}
+    with translated(settings):
+        found = client.containers.list(all=True, filters=wanted, ignore_removed=True)
+    for container in found:
+        finished = datetime.fromisoformat(container.attrs["State"]["FinishedAt"])
+        if datetime.now(UTC) - finished > READ_WITHIN:
+            remove(client, settings, container.id, 0)

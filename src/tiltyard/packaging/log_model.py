@@ -27,6 +27,9 @@ from tiltyard.packaging.options import Options
 from tiltyard.types.registry import Model, Provenance, VersionManifest
 from tiltyard.types.schema import Task
 
+IMAGE = "TILTYARD_IMAGE"
+"""Environment variable: id of the image that this process runs in."""
+
 FOLDER = "version"
 """Name of a version's folder below the run's."""
 
@@ -129,7 +132,7 @@ def log_model(
             description=description,
         )
         partial = _emptied(place / f"{FOLDER}.partial")
-        provenance = Provenance(history_digest=_digest(snapshot))
+        provenance = Provenance(history_digest=_digest(snapshot), image=os.environ.get(IMAGE))
         manifest = build_version(
             partial,
             estimator,

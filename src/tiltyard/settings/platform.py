@@ -77,6 +77,8 @@ class RunnerSettings(Section):
     """Processors' time that a run's container may take."""
     pids: int = 512
     """Processes and threads that a run's container may have."""
+    disk_mb: int = 10_000
+    """What the files of a run's container may take of the disk, in MB; it is ended beyond that."""
 
 
 class DatabaseSettings(Section):

@@ -24,7 +24,7 @@ def run_key(
         notebook: digest of the notebook's code.
         modules: digests of the files beside it, by path.
         parameters: effective ones, so that a default given by name is the same run.
-        environment: digest of the interpreter and the installed distributions.
+        environment: digest of the software: of the image, or of interpreter and distributions.
         history: digest of the data snapshot.
     """
     return digest(
@@ -58,6 +58,11 @@ def module_digests(folder: Path) -> dict[str, str]:
         for name, path in sorted(kept.items())
         if not any(part.startswith((".", "__pycache__")) for part in name.parts)
     }
+
+
+def image_digest(image: str) -> str:
+    """Return SHA-256 of an environment that is an image, by its id."""
+    return digest({"image": image})
 
 
 @cache

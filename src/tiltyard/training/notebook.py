@@ -1,7 +1,8 @@
 """The child process of a run: executes one notebook with papermill.
 
 ``python -m tiltyard.training.notebook <job.json> <fd>``, where fd is the read end of a pipe from
-the runner: when it closes, the runner is gone, and every process of the run is killed.
+the runner, or standard input in a container: when it closes, the runner is gone, and every process
+of the run is killed.
 """
 
 import json
@@ -93,7 +94,8 @@ def main() -> None:
     # Applications wait for the gateway and its scorers; nobody waits that way for a notebook.
     os.nice(5)
     job = Job.read(Path(sys.argv[1]))
-    threading.Thread(target=_die_with_runner, args=(int(sys.argv[2]),), daemon=True).start()
+    lifeline = _lifeline(int(sys.argv[2]))
+    threading.Thread(target=_die_with_runner, args=(lifeline,), daemon=True).start()
     with Path(job.progress).open("a", encoding="utf-8") as file:
         progress = Progress(file)
         error = _execute(job, progress)
@@ -151,6 +153,17 @@ def _first_not_executed(notebook: Any) -> int | None:
             if failed or cell.execution_count is None:
                 return index
     return None
+
+
+def _lifeline(number: int) -> int:
+    """Keep it from the kernel: what a notebook reads as its standard input is empty."""
+    if number != sys.stdin.fileno():
+        return number
+    kept = os.dup(number)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)
+    return kept
 
 
 def _die_with_runner(lifeline: int) -> None:

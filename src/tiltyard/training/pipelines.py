@@ -76,10 +76,23 @@ def read_notebook(path: Path) -> Any:
         InvalidInputError: it is no notebook.
     """
     try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is no Jupyter notebook: {error}.") from None
+    return parse_notebook(text, str(path))
+
+
+def parse_notebook(text: str, name: str) -> Any:
+    """Return a notebook's text as nbformat 4.
+
+    Raises:
+        InvalidInputError: it is no notebook; the name is told.
+    """
+    try:
+        return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     # nbformat raises whatever a strange file makes it stumble over.
     except Exception as error:
-        raise InvalidInputError(f"{path} is no Jupyter notebook: {error}.") from None
+        raise InvalidInputError(f"{name} is no Jupyter notebook: {error}.") from None
 
 
 def declared_parameters(notebook: Any) -> dict[str, Parameter]:

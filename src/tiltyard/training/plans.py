@@ -1,13 +1,13 @@
 """What a run is to do: its notebook, parameters, data and key."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tiltyard.client.control import ControlClient
 from tiltyard.errors import ConflictError, InvalidInputError
-from tiltyard.training.keys import environment_digest, module_digests, notebook_digest, run_key
+from tiltyard.training.keys import module_digests, notebook_digest, run_key
 from tiltyard.training.pipelines import (
     Notebook,
     Parameter,
@@ -47,8 +47,14 @@ class Plan:
     key: str | None = None
 
 
-def plan_run(client: ControlClient, pipelines: Path, request: RunRequest) -> Plan:
+def plan_run(client: ControlClient, pipelines: Path, request: RunRequest, environment: str) -> Plan:
     """Return what a request comes to.
+
+    Args:
+        client: of control.
+        pipelines: their folder.
+        request: of a person or a scheduler.
+        environment: digest of the software that it is to be executed with.
 
     Raises:
         NotFoundError: no such pipeline, model or history.
@@ -56,13 +62,12 @@ def plan_run(client: ControlClient, pipelines: Path, request: RunRequest) -> Pla
         ConflictError: a retraining without a champion.
     """
     if request.kind is RunKind.RETRAIN:
-        return _retraining(client, pipelines, request)
+        return _retraining(client, pipelines, request, environment)
     notebook = find_notebook(pipelines, request.pipeline, request.kind.value)
-    given = dict(request.parameters)
+    plan = _plan(notebook, request.parameters, request.model)
     if request.kind is RunKind.PREPARE:
-        return _plan(notebook, given, request.model, None)
-    plan = _plan(notebook, given, request.model, None)
-    return _plan(notebook, given, request.model, client.history(plan.model))
+        return plan
+    return _with_history(plan, client.history(plan.model), environment)
 
 
 def check_request(pipelines: Path, request: RunRequest) -> None:
@@ -74,10 +79,12 @@ def check_request(pipelines: Path, request: RunRequest) -> None:
     """
     if request.kind is not RunKind.RETRAIN:
         notebook = find_notebook(pipelines, request.pipeline, request.kind.value)
-        _plan(notebook, request.parameters, request.model, None)
+        _plan(notebook, request.parameters, request.model)
 
 
-def _retraining(client: ControlClient, pipelines: Path, request: RunRequest) -> Plan:
+def _retraining(
+    client: ControlClient, pipelines: Path, request: RunRequest, environment: str
+) -> Plan:
     model = request.model or request.pipeline
     version = _champion(client, model)
     notebook = _notebook_of(version, pipelines)
@@ -85,7 +92,7 @@ def _retraining(client: ControlClient, pipelines: Path, request: RunRequest) -> 
     kept = {n: v for n, v in version.manifest.parameters.items() if n in declared}
     parameters = {n: v for n, v in kept.items() if n not in WINDOW} | request.parameters
     history = client.extend_history(model)
-    return _plan(notebook, parameters, model, history)
+    return _with_history(_plan(notebook, parameters, model), history, environment)
 
 
 def _champion(client: ControlClient, model: str) -> Version:
@@ -106,25 +113,17 @@ def _notebook_of(version: Version, pipelines: Path) -> Notebook:
     return find_notebook(pipelines, pipeline, step)
 
 
-def _plan(
-    notebook: Notebook,
-    given: Mapping[str, Any],
-    model: str | None,
-    history: HistorySnapshot | None,
-) -> Plan:
+def _plan(notebook: Notebook, given: Mapping[str, Any], model: str | None) -> Plan:
     content = read_notebook(notebook.path)
     declared = declared_parameters(content)
     parameters = checked_parameters(_with_model(given, model, declared), declared)
     effective = effective_parameters(parameters, declared)
-    digest = notebook_digest(content)
     return Plan(
         notebook=notebook,
         parameters=parameters,
         effective=effective,
-        notebook_digest=digest,
+        notebook_digest=notebook_digest(content),
         model=model or str(effective.get(MODEL) or notebook.pipeline),
-        history=history,
-        key=None if history is None else _key(notebook, digest, effective, history),
     )
 
 
@@ -136,8 +135,7 @@ def _with_model(
     return {MODEL: model, **given}
 
 
-def _key(
-    notebook: Notebook, digest: str, effective: Mapping[str, Any], history: HistorySnapshot
-) -> str:
-    modules = module_digests(notebook.path.parent)
-    return run_key(digest, modules, effective, environment_digest(), history.digest)
+def _with_history(plan: Plan, history: HistorySnapshot, environment: str) -> Plan:
+    modules = module_digests(plan.notebook.path.parent)
+    key = run_key(plan.notebook_digest, modules, plan.effective, environment, history.digest)
+    return replace(plan, history=history, key=key)

@@ -8,10 +8,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from tiltyard.artifacts import listing, pack
+from tiltyard.artifacts.disk import room_on
 from tiltyard.errors import IntegrityError, TiltyardError
+from tiltyard.training.folder import NotPlainError, read_plain
 from tiltyard.types.registry import HistorySnapshot, VersionManifest
 
 MANIFEST = "version.json"
+
+MOST_TOLD_BYTES = 64_000_000
+"""A document that a notebook leaves is not longer."""
 
 
 def written_history(out: Path) -> HistorySnapshot:
@@ -21,7 +26,7 @@ def written_history(out: Path) -> HistorySnapshot:
         TiltyardError: it wrote none.
     """
     try:
-        return HistorySnapshot.model_validate_json((out / "history.json").read_bytes())
+        return HistorySnapshot.model_validate_json(_told(out / "history.json"))
     except FileNotFoundError:
         raise TiltyardError(
             "the notebook ended without tiltyard.write_history(...), so there is no history"
@@ -40,7 +45,9 @@ def logged_version(out: Path) -> VersionManifest:
     """
     folder = out / "version"
     try:
-        manifest = VersionManifest.model_validate_json((folder / MANIFEST).read_bytes())
+        if folder.is_symlink():
+            raise NotPlainError(folder)
+        manifest = VersionManifest.model_validate_json(_told(folder / MANIFEST))
     except FileNotFoundError:
         raise TiltyardError(
             "the notebook ended without tiltyard.log_model(...), so there is no version"
@@ -84,9 +91,17 @@ def complete(
 
 
 def pack_version(folder: Path, target: Path) -> None:
-    """Write a version's folder as a tar."""
-    with target.open("wb") as file:
+    """Write a version's folder as a tar.
+
+    Raises:
+        UnavailableError: the disk is full.
+    """
+    with room_on(target.parent), target.open("wb") as file:
         file.writelines(pack(folder))
+
+
+def _told(path: Path) -> bytes:
+    return read_plain(path, MOST_TOLD_BYTES)
 
 
 def _check_files(folder: Path, manifest: VersionManifest) -> None:

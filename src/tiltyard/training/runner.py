@@ -15,7 +15,7 @@ from tiltyard.client.connect import local_token
 from tiltyard.client.control import ControlClient
 from tiltyard.errors import ConflictError, TiltyardError
 from tiltyard.settings import Settings, load_settings
-from tiltyard.training.processes import kill_all
+from tiltyard.training.places import end_left_over
 from tiltyard.training.work import Work
 
 _STOP_S = 3.5
@@ -78,11 +78,19 @@ def main() -> int:
         log.error("%s", error)  # noqa: TRY400  the sentence says it all
         return error.exit_code
     with lock, client:
-        kill_all(settings.path("runs"))
+        _end_left_over(settings)
         runner = Runner(settings, client)
         _stop_at_signals(runner.stopping)
         runner.run()
     return 0
+
+
+def _end_left_over(settings: Settings) -> None:
+    try:
+        end_left_over(settings)
+    except TiltyardError as error:
+        # Each run will say so, until it is mended; control is to hear of this runner all the same.
+        log.error("%s", error)  # noqa: TRY400  the sentence says it all
 
 
 def _token(settings: Settings) -> str:

@@ -1,7 +1,6 @@
 """Carries out one claimed run, from its plan to its outcome."""
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,9 +10,11 @@ from typing import TypeVar
 
 from tiltyard.client.control import ControlClient
 from tiltyard.errors import IntegrityError, TiltyardError
-from tiltyard.settings import Settings, config_file
-from tiltyard.training.execute import CANCELLED, Outcome, RunFolder, execute
-from tiltyard.training.keys import environment_digest
+from tiltyard.settings import Settings
+from tiltyard.training.execute import CANCELLED, MOST_NOTEBOOK_BYTES, Outcome, execute
+from tiltyard.training.folder import RunFolder
+from tiltyard.training.place import Place
+from tiltyard.training.places import place_of
 from tiltyard.training.plans import Plan, plan_run
 from tiltyard.training.reporter import Reporter, insist
 from tiltyard.training.results import complete, logged_version, pack_version, written_history
@@ -75,13 +76,15 @@ class Work:
 
     def _results(self) -> dict[str, object]:
         request = self._run.request
-        plan = self._insist(lambda: plan_run(self._as_run, self._settings.pipelines.path, request))
+        place = place_of(self._settings)
+        pipelines = self._settings.pipelines.path
+        plan = self._insist(lambda: plan_run(self._as_run, pipelines, request, place.environment))
         found = None if request.force else self._known_version(plan)
         if found is None:
-            self._execute(plan)
+            self._execute(place, plan)
         if request.kind is RunKind.PREPARE:
             return {"history": written_history(self._folder.out).digest}
-        version = found or self._register(plan).version
+        version = found or self._register(place, plan).version
         history = plan.history.digest if plan.history else None
         told: dict[str, object] = {"version": version, "history": history, "key": plan.key}
         if request.deploy:
@@ -99,12 +102,13 @@ class Work:
             file.write(f"Run {run.id} made version {run.version} of the same; --force runs anew.\n")
         return run.version
 
-    def _execute(self, plan: Plan) -> None:
+    def _execute(self, place: Place, plan: Plan) -> None:
         outcome = execute(
+            place,
             plan.notebook,
             plan.parameters,
             self._folder,
-            environment=self._environment(plan),
+            environment={**place.addresses, **self._environment(plan)},
             timeout_s=self._run.request.timeout_s,
             on_progress=self._reporter.progress,
             stopped=self._stop_reason,
@@ -122,18 +126,12 @@ class Work:
         return STOPPED if self._stopping.is_set() else self._reporter.stop_reason()
 
     def _environment(self, plan: Plan) -> dict[str, str]:
-        told = {
-            "TILTYARD_RUN_ID": self._run.id,
-            "TILTYARD_CLIENT__URL": self._settings.control_url,
-            "TILTYARD_CLIENT__TOKEN": self._token,
-            "TILTYARD_HOME": str(self._settings.path()),
-            "TILTYARD_CONFIG": str(config_file().absolute()),
-        }
+        told = {"TILTYARD_RUN_ID": self._run.id, "TILTYARD_CLIENT__TOKEN": self._token}
         if plan.history is not None:
             told["TILTYARD_RUN_HISTORY"] = plan.history.digest
         return told
 
-    def _register(self, plan: Plan) -> Version:
+    def _register(self, place: Place, plan: Plan) -> Version:
         manifest = logged_version(self._folder.out)
         if manifest.model != plan.model:
             raise IntegrityError(
@@ -141,14 +139,18 @@ class Work:
                 f"{plan.model!r}"
             )
         folder = self._folder.out / "version"
-        complete(folder, manifest, self._notebooks(plan), plan.effective, _provenance(plan))
+        complete(folder, manifest, self._notebooks(), plan.effective, _provenance(place, plan))
         packed = self._folder.path / "version.tar"
         pack_version(folder, packed)
         return self._insist(lambda: self._upload(plan.model, packed))
 
-    def _notebooks(self, plan: Plan) -> dict[str, Path]:
-        source = self._folder.work / plan.notebook.path.name
-        return {"source.ipynb": source, "notebook.ipynb": self._folder.notebook}
+    def _notebooks(self) -> dict[str, Path]:
+        if not self._folder.notebook.exists():
+            raise IntegrityError(
+                "the executed notebook is not whole, or larger than "
+                f"{MOST_NOTEBOOK_BYTES // 1_000_000} MB: let it show less"
+            )
+        return {"source.ipynb": self._folder.source, "notebook.ipynb": self._folder.notebook}
 
     def _upload(self, model: str, packed: Path) -> Version:
         # The same folder again is the same version: an answer may be lost.
@@ -180,8 +182,7 @@ class Work:
         return self._stop_at
 
     def _clean(self) -> None:
-        for folder in (self._folder.work, self._folder.out, self._folder.path / "private"):
-            shutil.rmtree(folder, ignore_errors=True)
+        self._folder.clean()
         (self._folder.path / "version.tar").unlink(missing_ok=True)
 
 
@@ -201,10 +202,11 @@ def _known(error: TiltyardError) -> dict[str, object]:
     return {"version": error.details["version"]} if isinstance(error, _NotDeployedError) else {}
 
 
-def _provenance(plan: Plan) -> dict[str, object]:
+def _provenance(place: Place, plan: Plan) -> dict[str, object]:
     return {
         "notebook": plan.notebook.name,
         "notebook_digest": plan.notebook_digest,
         "history_digest": plan.history.digest if plan.history else None,
-        "lock_digest": environment_digest(),
+        "lock_digest": place.packages,
+        "image": place.image,
     }
