@@ -1,19 +1,16 @@
-"""People's servers as containers: their names, what they see of this host, how all are stopped."""
+"""People's servers as containers: their names, what they see of this host, what they may use."""
 
-import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiltyard.containers.engine import connect, translated
+from tiltyard.containers.engine import translated
 from tiltyard.containers.hardening import hardened
-from tiltyard.containers.labels import Role, filters, labels, named
+from tiltyard.containers.labels import Role, labels, named
 from tiltyard.containers.network import on_network
 from tiltyard.settings import Limits, Settings
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
 
 HOME = "/home/yard"
 """Where a user's volume is, in the container."""
@@ -74,37 +71,6 @@ def host_config(settings: Settings) -> dict[str, Any]:
     network = on_network(settings)
     network.pop("network")
     return {**hardened(limits, tmp_mb=TMP_MB), **network}
-
-
-def stop_servers(settings: Settings) -> int:
-    """Stop and remove every user's server of this home; their volumes stay.
-
-    Returns:
-        How many there were.
-
-    Raises:
-        UnavailableError: the engine is away.
-    """
-    client = connect(settings)
-    try:
-        with translated(settings):
-            found = client.containers.list(
-                all=True, filters=filters(settings, Role.SERVER), ignore_removed=True
-            )
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(_end, found))
-    finally:
-        client.close()
-    return len(found)
-
-
-def _end(container: "Container") -> None:
-    from docker.errors import APIError  # noqa: PLC0415  an extra
-
-    with contextlib.suppress(APIError):  # gone meanwhile
-        container.stop(timeout=STOP_S)
-    with contextlib.suppress(APIError):
-        container.remove(force=True)
 
 
 def _let_read(file: Path) -> None:
