@@ -18,7 +18,6 @@ from support.outside import Host, host_outside
 from support.reach import attempt, listening, reachable
 from tiltyard.cli.app import app
 from tiltyard.containers import firewall
-from tiltyard.containers.engine import connect
 from tiltyard.containers.images import read_lock
 from tiltyard.containers.labels import mark, named
 from tiltyard.containers.network import (
@@ -34,14 +33,6 @@ pytestmark = pytest.mark.slow
 
 SUBNET = own_subnet(150)
 OTHER = own_subnet(200)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[DockerClient]:
-    """Give the engine."""
-    client = connect(Settings())
-    yield client
-    client.close()
 
 
 @pytest.fixture
