@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from support.browser import chromium
 from support.containers import ContainerYard
-from support.engine import EngineDoor
+from support.engine_door import EngineDoor
 from support.images import images_lock
 from tiltyard.containers.engine import connect
 from tiltyard.containers.images import RecordedImage, read_lock, write_lock

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from hub_docker.conftest import WORDS
 from support.browser import Window, run_all
 from support.containers import ContainerYard
-from support.engine import EngineDoor
+from support.engine_door import EngineDoor
 from support.hub import Visitor, wait_for
 from support.lab import Lab
 from support.outside import host_outside

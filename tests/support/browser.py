@@ -85,6 +85,10 @@ class Window:
 
 def run_all(page: Page) -> None:
     """Choose Run, Run All Cells; again, if JupyterLab was not ready to run anything yet."""
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+    # Asked for by a JupyterLab whose kernel is not quite there; it blocks all else.
+    choose = page.locator(".jp-Dialog").get_by_role("button", name="Select", exact=True)
+    page.add_locator_handler(choose, lambda button: button.click())
     begun = page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|1)\]"))
     for _ in range(10):
         page.locator(".jp-NotebookPanel .jp-MarkdownCell").first.click()
