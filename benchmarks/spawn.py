@@ -30,6 +30,7 @@ from tiltyard.settings import Settings
 
 ROUNDS = 9
 NAME = "sam"
+HOME_PAGE = "/hub/login?next=%2Fhub%2Fhome"  # starts nothing
 STOCK = "tiltyard-bench-stock"
 CONFIG = """
 c = get_config()
@@ -81,7 +82,7 @@ def tiltyards(client: DockerClient, folder: Path, lock: str) -> Iterator[Visitor
     try:
         with site, Visitor(site.url) as visitor:
             add_people(site.api, site.token("hub-cli"))
-            visitor.login(NAME, PASSWORDS[NAME])
+            visitor.login(NAME, PASSWORDS[NAME], HOME_PAGE)
             yield visitor
     finally:
         end_all(settings, Role.SERVER)
@@ -122,7 +123,7 @@ def stock(client: DockerClient, folder: Path, image: str) -> Iterator[Visitor]:
     try:
         wait(lambda: answers(f"http://127.0.0.1:{port}/hub/health"), 60)
         with Visitor(f"http://127.0.0.1:{port}") as visitor:
-            visitor.login(NAME, "any")
+            visitor.login(NAME, "any", HOME_PAGE)
             yield visitor
     finally:
         process.terminate()
