@@ -107,9 +107,29 @@ def outside() -> Iterator[Host]:
         yield host
 
 
+@pytest.fixture(scope="module")
+def published(client: DockerClient, images_lock: Path) -> Iterator[int]:
+    """Give the port of this host that another container has published, such as a database's."""
+    image = read_lock(images_lock).current("base").id
+    serve = ("python3", "-m", "http.server", "5432")
+    container = client.containers.run(image, serve, detach=True, init=True, ports={"5432": None})
+    try:
+        container.reload()
+        port = int(container.ports["5432/tcp"][0]["HostPort"])
+        wait_for(lambda: reachable("127.0.0.1", port), 10, container.logs)
+        yield port
+    finally:
+        container.remove(force=True)
+
+
 @pytest.mark.parametrize("open_to_world", [False, True])
 def test_what_a_container_reaches(
-    client: DockerClient, settings: Settings, images_lock: Path, outside: Host, open_to_world: bool
+    client: DockerClient,
+    settings: Settings,
+    images_lock: Path,
+    outside: Host,
+    published: int,
+    open_to_world: bool,
 ) -> None:
     """Hub, control and gateway; nothing else of this host, nobody outside unless it is said so.
 
@@ -129,13 +149,14 @@ def test_what_a_container_reaches(
         subnet = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
         engines = str(ipaddress.ip_network(subnet)[1])
         this = [(settings.bridge, everywhere), (settings.bridge, on_bridge)]
+        this += [(settings.bridge, published), (engines, published)]
         this += [(engines, everywhere), (outside.near, everywhere)]
         beyond = [(outside.address, outside.port)]
         found = tried(client, image, [*platform, *this, *beyond], **on_network(settings))
         assert [found[f"{h}:{p}"] for h, p in platform] == [True, True, True]
-        assert [found[f"{h}:{p}"] for h, p in this] == [False] * 4
+        assert [found[f"{h}:{p}"] for h, p in this] == [False] * 6
         assert [found[f"{h}:{p}"] for h, p in beyond] == [open_to_world]
-        others = [*this[2:], *beyond]
+        others = [*this[4:], *beyond]
         assert all(tried(client, image, others).values())
 
 
