@@ -1,6 +1,7 @@
 """People's servers: a JupyterLab each, in a container of a recorded image."""
 
 import asyncio
+import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -21,7 +22,9 @@ from tiltyard.hub.tokens import follow_roles
 from tiltyard.settings import Settings, load_settings
 
 _LOOK_S = 0.05
-_LOOKS_A_SECOND = 20
+_ASK_S = 0.5
+"""The engine is asked whether a server that does not listen still runs."""
+
 _LAST_LINES = 3
 
 
@@ -113,15 +116,15 @@ class ContainerSpawner(DockerSpawner):
         Raises:
             ServerEndedError: its container has ended.
         """
-        looks = 0
+        asked = time.monotonic()
         while not await _listens(ip, port):
-            looks += 1
-            if looks % _LOOKS_A_SECOND == 0:
+            if time.monotonic() - asked > _ASK_S:
                 state = (await self.docker("inspect_container", self.object_id))["State"]
                 if not state["Running"]:
                     raise ServerEndedError(
                         settings.servers.memory_mb, state, await self._last_words()
                     )
+                asked = time.monotonic()
             await asyncio.sleep(_LOOK_S)
 
     async def _last_words(self) -> str:
@@ -141,8 +144,10 @@ def _prepare(settings: Settings, image: RecordedImage, volume: str, user: str) -
 
 
 async def _listens(ip: str, port: int) -> bool:
+    if not ip:  # the container has ended; without a name the loopback would be asked
+        return False
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(ip, port), timeout=1)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(ip, port), timeout=_ASK_S)
     except OSError:
         return False
     writer.close()
