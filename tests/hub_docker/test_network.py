@@ -1,7 +1,10 @@
 """The users' network and its firewall, on the real engine."""
 
+import ipaddress
+import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,12 @@ import pytest
 from docker import DockerClient
 from typer.testing import CliRunner
 
+from support.containers import own_subnet
+from support.hub import wait_for
+from support.outside import Host, host_outside
+from support.reach import attempt, listening, reachable
 from tiltyard.cli.app import app
 from tiltyard.containers import firewall
-from tiltyard.containers.engine import connect
 from tiltyard.containers.images import read_lock
 from tiltyard.containers.labels import mark, named
 from tiltyard.containers.network import (
@@ -25,16 +31,8 @@ from tiltyard.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-SUBNET = "172.30.53.0/24"
-OTHER = "172.30.54.0/24"
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[DockerClient]:
-    """Give the engine."""
-    client = connect(Settings())
-    yield client
-    client.close()
+SUBNET = own_subnet(150)
+OTHER = own_subnet(200)
 
 
 @pytest.fixture
@@ -94,12 +92,101 @@ def test_a_network_in_use_is_left_alone(
     )
     try:
         other = with_docker(settings.home, subnet=OTHER)
-        with pytest.raises(OtherNetworkError, match=r"172\.30\.53\.0/24 .*Stop people's servers"):
+        with pytest.raises(OtherNetworkError, match=rf"{SUBNET} .*Stop people's servers"):
             ensure_network(client, other)
         assert not remove_network(client, settings)
         assert mark(settings) in rules()
     finally:
         container.remove(force=True)
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Host]:
+    """Give a host beyond this one."""
+    with host_outside() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def published(client: DockerClient, images_lock: Path) -> Iterator[int]:
+    """Give the port of this host that another container has published, such as a database's."""
+    image = read_lock(images_lock).current("base").id
+    serve = ("python3", "-m", "http.server", "5432")
+    container = client.containers.run(image, serve, detach=True, init=True, ports={"5432": None})
+    try:
+        container.reload()
+        port = int(container.ports["5432/tcp"][0]["HostPort"])
+        wait_for(lambda: reachable("127.0.0.1", port), 10, container.logs)
+        yield port
+    finally:
+        container.remove(force=True)
+
+
+@pytest.mark.parametrize("open_to_world", [False, True])
+def test_what_a_container_reaches(
+    client: DockerClient,
+    settings: Settings,
+    images_lock: Path,
+    outside: Host,
+    published: int,
+    open_to_world: bool,
+) -> None:
+    """Hub, control and gateway; nothing else of this host, nobody outside unless it is said so.
+
+    A container on the engine's own network reaches all of it: there is something to be reached.
+    """
+    image = read_lock(images_lock).current("base").id
+    docker = settings.docker.model_copy(update={"outside": open_to_world})
+    settings = settings.model_copy(update={"docker": docker})
+    ensure_network(client, settings)
+    with ExitStack() as stack:
+        ports = (settings.hub.api_port, settings.control.port, settings.gateway.port)
+        platform = [(settings.bridge, port) for port in ports]
+        for host, port in platform:
+            stack.enter_context(listening(host, port))
+        everywhere = stack.enter_context(listening("0.0.0.0"))  # noqa: S104  the case
+        on_bridge = stack.enter_context(listening(settings.bridge))
+        subnet = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
+        engines = str(ipaddress.ip_network(subnet)[1])
+        this = [(settings.bridge, everywhere), (settings.bridge, on_bridge)]
+        this += [(settings.bridge, published), (engines, published)]
+        this += [(engines, everywhere), (outside.near, everywhere)]
+        beyond = [(outside.address, outside.port)]
+        found = tried(client, image, [*platform, *this, *beyond], **on_network(settings))
+        assert [found[f"{h}:{p}"] for h, p in platform] == [True, True, True]
+        assert [found[f"{h}:{p}"] for h, p in this] == [False] * 6
+        assert [found[f"{h}:{p}"] for h, p in beyond] == [open_to_world]
+        others = [*this[4:], *beyond]
+        assert all(tried(client, image, others).values())
+
+
+def test_containers_do_not_reach_each_other(
+    client: DockerClient, settings: Settings, images_lock: Path
+) -> None:
+    """Neither by address nor by the name that the engine would tell; and names lead nowhere."""
+    image = read_lock(images_lock).current("base").id
+    ensure_network(client, settings)
+    serve = ("python3", "-m", "http.server", "8888")
+    first = client.containers.run(
+        image, serve, detach=True, init=True, name=named(settings, "first"), **on_network(settings)
+    )
+    try:
+        first.reload()
+        address = first.attrs["NetworkSettings"]["Networks"][named(settings)]["IPAddress"]
+        wait_for(lambda: reachable(address, 8888), 10, first.logs)  # from this host
+        targets = [(address, 8888), (named(settings, "first"), 8888), ("example.com", 80)]
+        assert not any(tried(client, image, targets, **on_network(settings)).values())
+    finally:
+        first.remove(force=True)
+
+
+def tried(
+    client: DockerClient, image: str, targets: list[tuple[str, int]], **network: Any
+) -> dict[str, bool]:
+    """Return what a container of a network reaches."""
+    said = client.containers.run(image, ("python3", "-c", attempt(targets)), remove=True, **network)
+    found: dict[str, bool] = json.loads(said)
+    return found
 
 
 def test_a_subnet_that_others_have_is_named(client: DockerClient, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from demo.data import Observation
 from playwright.sync_api import Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from sklearn import metrics as sk
 
 from loop.yard import wait_for
 from people.conftest import MODEL, Shop, Windows
+from support.browser import run_all
 from support.people import PeopledYard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -98,22 +98,6 @@ def test_a_viewer_changes_nothing(site: PeopledYard, shop: Shop, windows: Window
     assert answer.status_code == 403
     assert "promoter" in answer.json()["error"]["message"]
     assert champion(site) == before
-
-
-def run_all(page: Page) -> None:
-    """Choose Run, Run All Cells; again, if JupyterLab was not ready to run anything yet."""
-    begun = page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|1)\]"))
-    for _ in range(10):
-        page.locator(".jp-NotebookPanel .jp-MarkdownCell").first.click()
-        page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
-        page.get_by_role("menuitem").filter(has_text=re.compile(r"^Run All Cells\s*$")).click()
-        try:
-            begun.first.wait_for(timeout=5_000)
-        except PlaywrightTimeoutError:
-            page.keyboard.press("Escape")
-        else:
-            return
-    pytest.fail("JupyterLab runs no cells")
 
 
 def test_a_scientist_trains_in_jupyterlab(site: PeopledYard, windows: Windows) -> None:

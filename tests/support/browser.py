@@ -1,11 +1,14 @@
 """Real Chromium, driven by Playwright; every host that a page asks for is noted."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from support.hub import PASSWORDS
 
@@ -78,3 +81,23 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         self.context.close()
+
+
+def run_all(page: Page) -> None:
+    """Choose Run, Run All Cells; again, if JupyterLab was not ready to run anything yet."""
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+    # Asked for by a JupyterLab whose kernel is not quite there; it blocks all else.
+    choose = page.locator(".jp-Dialog").get_by_role("button", name="Select", exact=True)
+    page.add_locator_handler(choose, lambda button: button.click())
+    begun = page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|1)\]"))
+    for _ in range(10):
+        page.locator(".jp-NotebookPanel .jp-MarkdownCell").first.click()
+        page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
+        page.get_by_role("menuitem").filter(has_text=re.compile(r"^Run All Cells\s*$")).click()
+        try:
+            begun.first.wait_for(timeout=5_000)
+        except PlaywrightTimeoutError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    pytest.fail("JupyterLab runs no cells")

@@ -52,7 +52,11 @@ def on_network(settings: Settings) -> dict[str, Any]:
     Names of the world are looked up only where its hosts may be reached, too: a look-up also
     carries words outside.
     """
-    own = {} if settings.docker.outside else {"dns": [NOWHERE], "dns_opt": ["attempts:1"]}
+    own = (
+        {}
+        if settings.docker.outside
+        else {"dns": [NOWHERE], "dns_opt": ["timeout:1", "attempts:1"]}
+    )
     return {"network": named(settings), **own}
 
 

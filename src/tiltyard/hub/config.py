@@ -12,6 +12,7 @@ from tiltyard.hub.quiet import quiet_logs
 from tiltyard.hub.roles import custom_scopes, roles
 from tiltyard.hub.services import services
 from tiltyard.hub.spawner import configure_spawner
+from tiltyard.hub.tokens import SCOPES
 from tiltyard.settings import Settings, load_settings
 
 PAGES = Path(__file__).with_name("pages")
@@ -40,7 +41,7 @@ def configure(c: Any, settings: Settings | None = None) -> None:
     c.JupyterHub.default_url = landing_page
     c.JupyterHub.template_paths = [str(PAGES)]
     configure_login(c, settings)
-    configure_spawner(c, settings)
+    _servers(c, settings)
 
 
 def _addresses(c: Any, settings: Settings) -> None:
@@ -56,6 +57,17 @@ def _addresses(c: Any, settings: Settings) -> None:
     c.JupyterHub.cleanup_proxy = False
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.last_activity_interval = PROXY_CHECK_S  # which looks at the routes, too
+
+
+def _servers(c: Any, settings: Settings) -> None:
+    c.Spawner.default_url = "/lab"
+    c.Spawner.server_token_scopes = list(SCOPES)
+    if settings.runtime == "docker":
+        from tiltyard.hub.container_config import configure_containers  # noqa: PLC0415  an extra
+
+        configure_containers(c, settings)
+    else:
+        configure_spawner(c, settings)
 
 
 def _state(c: Any, settings: Settings) -> None:

@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jupyterhub import orm
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
 from tiltyard.deployers.groups import MARK, start_time
 from tiltyard.hub.folders import prepare_folder
+from tiltyard.hub.tokens import follow_roles
 from tiltyard.settings import Settings, load_settings
-from tiltyard.types.people import CONTROL_SERVICE, ROLES, custom_scope
 
 LAB = Path(__file__).with_name("lab")
 """Jupyter configuration of every user's server."""
@@ -36,7 +35,7 @@ class YardSpawner(SimpleLocalProcessSpawner):
         """Prepare the folder, start the server, return its address."""
         settings = load_settings()
         prepare_folder(Path(self.home_dir), settings.pipelines.path.absolute())
-        self._follow_roles()
+        follow_roles(self)
         with log_file(settings, self.user.name).open("ab") as log:
             self.popen_kwargs = {
                 "stdin": subprocess.DEVNULL,
@@ -72,35 +71,18 @@ class YardSpawner(SimpleLocalProcessSpawner):
         alive: bool = await super()._signal(sig)
         return alive
 
-    def _follow_roles(self) -> None:
-        """Let the server's token count for each role that its owner gets while it runs.
-
-        A token never counts for more than its owner has at the moment; but the hub also leaves
-        out what the owner does not have when it is made.
-        """
-        token = orm.APIToken.find(self.db, self.api_token)
-        if token is not None:
-            token.scopes = sorted({*token.scopes, *map(custom_scope, ROLES)})
-            self.db.commit()
-
 
 def configure_spawner(c: Any, settings: Settings) -> None:
-    """Fill the configuration of people's servers."""
+    """Fill the configuration of servers that are processes of this machine."""
     users = settings.path("users")
     c.JupyterHub.spawner_class = YardSpawner
     c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
     c.Spawner.args = ["--allow-root"] if os.getuid() == 0 else []
-    c.Spawner.default_url = "/lab"
     c.Spawner.notebook_dir = str(users / "{username}")
     c.SimpleLocalProcessSpawner.home_dir_template = str(users / "{username}")
     c.LocalProcessSpawner.interrupt_timeout = _STOP_S
     c.LocalProcessSpawner.term_timeout = _STOP_S
     c.Spawner.environment = _environment(settings)
-    c.Spawner.server_token_scopes = [
-        *("users:activity!user", "access:servers!server"),
-        f"access:services!service={CONTROL_SERVICE}",
-        *map(custom_scope, ROLES),
-    ]
 
 
 def log_file(settings: Settings, user: str) -> Path:
