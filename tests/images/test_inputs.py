@@ -59,6 +59,19 @@ def test_a_given_configuration_of_pip_is_the_only_one(tmp_path: Path) -> None:
     ]
 
 
+def test_npm_is_asked_as_here(tmp_path: Path) -> None:
+    """Its registry, and who asks it; paths of this machine stay out."""
+    config = tmp_path / "npmrc"
+    config.write_text("cafile=/etc/ca.pem\n//npm.example/:_authToken=secret\n@own:registry=x\n")
+    environ = {"NPM_CONFIG_USERCONFIG": str(config), "npm_config_registry": "https://npm.example/"}
+    assert texts(gather(environ=environ))["npm"].splitlines() == [
+        "//npm.example/:_authToken=secret",
+        "@own:registry=x",
+        "registry=https://npm.example/",
+    ]
+    assert gather(environ={"npm_config_registry": "http://127.0.0.1:4873/"}).network == "host"
+
+
 @pytest.mark.parametrize("name", inputs.CA_VARIABLES)
 def test_certificates_are_those_of_pip_and_curl(tmp_path: Path, name: str) -> None:
     """Unless others are given."""

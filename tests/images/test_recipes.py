@@ -55,6 +55,19 @@ def test_any_lock_file_changes_the_resolution(project: Path) -> None:
     assert recipes.resolution() != before
 
 
+def test_the_platforms_image_is_built_only_when_named(project: Path) -> None:
+    """Its packages have to fit with nobody's."""
+    recipes = Recipes(project / "spawner_images")
+    before, images = recipes.resolution(), recipes.ordered([])
+    folder = project / "spawner_images/platform"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "requirements.lock").write_text("other\n")
+    assert recipes.ordered([]) == images
+    assert recipes.ordered(["platform"]) == ("platform",)
+    assert recipes.resolution() == before
+
+
 def test_the_revision_is_of_what_goes_into_images(project: Path) -> None:
     """A commit elsewhere leaves it; files that are not committed show."""
     recipes = Recipes(project / "spawner_images")

@@ -17,8 +17,9 @@ _WELL = {DeploymentState.HEALTHY, DeploymentState.RETIRED}
 def check_up(settings: Settings) -> Iterator[Finding]:
     """Look whether `tiltyard up` runs; if it does not, whether its ports are free."""
     pid = holder(settings.path())
-    if pid is not None:
-        yield Finding(UP, True, f"runs, pid {pid}")
+    if pid is not None or _runs_otherwise(settings):
+        what = "its processes run without it" if pid is None else f"runs, pid {pid}"
+        yield Finding(UP, True, what)
         yield from _answering(settings)
         return
     yield Finding(UP, False, "does not run", UP)
@@ -43,6 +44,18 @@ def check_work(settings: Settings) -> Iterator[Finding]:
         return
     yield from _deployments(deployments)
     yield from _runs(runs, settings)
+
+
+def _runs_otherwise(settings: Settings) -> bool:
+    """Whether control knows this home's token: its processes run in containers, say."""
+    from tiltyard.client.connect import connect
+
+    try:
+        with connect(settings) as client:
+            client.me()
+    except TiltyardError:
+        return False
+    return True
 
 
 def _answering(settings: Settings) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def init() -> None:
 
     Example: tiltyard init
     """
-    from tiltyard.cli.home import locked, make_home
+    from tiltyard.cli.home import locked, make_home, make_hub_tokens
     from tiltyard.cli.registry import prepare_registry
     from tiltyard.settings import load_settings
 
@@ -61,4 +61,5 @@ def init() -> None:
     home = make_home(settings)
     with locked(home):
         prepare_registry(settings)
+        make_hub_tokens(settings)
     done(f"{home} is ready. Next: `tiltyard lake load`, then `tiltyard up`.")

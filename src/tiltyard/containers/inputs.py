@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from tiltyard.containers.npm import npm_lines
 from tiltyard.errors import InvalidInputError
 
 SUITE = "trixie"
@@ -34,6 +35,7 @@ class Inputs:
         sources: lines of apt's sources; None leaves those of the base image.
         mirror: of Debian, for debootstrap; None is debootstrap's own.
         proxies: variables of its environment.
+        npm: lines of npm's configuration, for the image of the platform.
     """
 
     ca: Path | None = None
@@ -41,6 +43,7 @@ class Inputs:
     sources: str | None = None
     mirror: str | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)
+    npm: str = ""
 
     @contextmanager
     def secrets(self) -> Iterator[dict[str, Path]]:
@@ -54,12 +57,16 @@ class Inputs:
             if self.sources is not None:
                 files["sources"] = Path(folder, "sources")
                 files["sources"].write_text(self.sources)
+            if self.npm:
+                files["npm"] = Path(folder, "npmrc")
+                files["npm"].write_text(self.npm)
             yield files
 
     @property
     def network(self) -> str | None:
         """The build's network: the host's own if what it asks listens only on this host."""
         asked = [self.mirror or "", self.sources or "", *self.pip.values(), *self.proxies.values()]
+        asked += [line.partition("=")[2] for line in self.npm.splitlines()]
         hosts = [
             urlsplit(word).netloc.rpartition("@")[2] for text in asked for word in text.split()
         ]
@@ -90,6 +97,7 @@ def gather(
         sources=sources,
         mirror=mirror,
         proxies=_proxies(proxy, environ),
+        npm=npm_lines(environ),
     )
 
 

@@ -10,6 +10,8 @@ from tiltyard.errors import InvalidInputError, NotFoundError
 from tiltyard.types.base import digest
 
 BASE = "base"
+APART = ("platform",)
+"""Images that are built only when they are named, and load nothing that another one has made."""
 SOURCES = ("src", "pyproject.toml", "README.md")
 """What of the project goes into images, beside the folder of Dockerfiles."""
 
@@ -42,7 +44,9 @@ class Recipes:
         return BASE, *sorted(found - {BASE}, key=_scorers_first)
 
     def ordered(self, wanted: list[str]) -> tuple[str, ...]:
-        """Return the wanted names in the order in which they are built; none wanted means all.
+        """Return the wanted names in the order in which they are built.
+
+        None wanted means all but those that are built only when they are named.
 
         Raises:
             NotFoundError: there is no such image.
@@ -51,14 +55,16 @@ class Recipes:
         for name in wanted:
             if name not in names:
                 raise NotFoundError("image", name, names)
-        return tuple(name for name in names if not wanted or name in wanted)
+        chosen = wanted or set(names) - set(APART)
+        return tuple(name for name in names if name in chosen)
 
     def resolution(self) -> str:
-        """Return SHA-256 over all lock files."""
+        """Return SHA-256 over the lock files of what has to fit together."""
         return digest(
             {
                 str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in self.folder.glob("*/*.lock")
+                if path.parent.name not in APART
             }
         )
 
