@@ -22,6 +22,8 @@ def main() -> int:
     """Tell the story; return the exit code."""
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    # A script's background process is born with Ctrl-C ignored, and would hand that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with _home(options) as home, Site(home, options.images) as site:
             _tell(site, options)
