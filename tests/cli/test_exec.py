@@ -22,6 +22,7 @@ from tiltyard.cli.app import app
 from tiltyard.containers.engine import connect
 from tiltyard.containers.images import read_lock
 from tiltyard.containers.labels import Role, filters
+from tiltyard.containers.projects import project_of
 from tiltyard.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -275,6 +276,25 @@ def test_without_docker_it_says_what_to_start(terminal: Terminal) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "The Docker Engine at unix:///nowhere.sock does not answer: start it" in err
+
+
+def test_which_folder_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never a whole home, nor a folder of the system's, because of where the call was made."""
+    script = tmp_path / "home/project/sub/it.py"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for here, mounted in (
+        (tmp_path / "home/project", tmp_path / "home/project"),
+        (tmp_path / "home", script.parent),
+        (Path("/"), script.parent),
+    ):
+        monkeypatch.chdir(here)
+        project = project_of(script, ["x"])
+        assert project.folder == mounted
+        assert project.workdir == mounted
+        assert project.command == ("python", str(script), "x")
+    assert project_of(script, [], tmp_path / "home").folder == tmp_path / "home"
 
 
 def test_what_the_documents_give_to_ides_is_a_command() -> None:

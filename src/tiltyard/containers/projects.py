@@ -43,7 +43,7 @@ def project_of(path: Path, arguments: Sequence[str], folder: Path | None = None)
         arguments: of the script; for a folder the whole command, and without one the folder's
             ``__main__.py`` is run.
         folder: what is mounted for a script; else this process's folder if the script is below
-            it, else the script's.
+            it and it is a project's, not a home or a system folder; else the script's.
 
     Raises:
         NotFoundError: there is no such file or folder.
@@ -56,7 +56,7 @@ def project_of(path: Path, arguments: Sequence[str], folder: Path | None = None)
     if path.is_dir():
         mounted, command = path, _of_folder(path, arguments, given)
     else:
-        mounted = _absolute(folder) if folder else here if _below(path, here) else path.parent
+        mounted = _absolute(folder) if folder else _around(path, here)
         if not _below(path, mounted):
             raise InvalidInputError(f"{path} is not in the project {mounted}.")
         command = (_interpreter(path), str(path), *arguments)
@@ -86,11 +86,20 @@ def _interpreter(script: Path) -> str:
     return found
 
 
+def _around(script: Path, here: Path) -> Path:
+    own = _below(script, here) and _fits(here) and here != Path.home()
+    return here if own else script.parent
+
+
+def _fits(folder: Path) -> bool:
+    hides = any(_below(kept, folder) or _below(folder, kept) for kept in _KEPT)
+    return not hides and folder not in _SHARED
+
+
 def _check(folder: Path) -> None:
     if not folder.is_dir():
         raise NotFoundError("folder", folder)
-    hidden = any(_below(kept, folder) or _below(folder, kept) for kept in _KEPT)
-    if hidden or folder in _SHARED:
+    if not _fits(folder):
         raise InvalidInputError(
             f"{folder} cannot be mounted as a project: the container has its own. Work in a folder "
             "of the project's own, or name one by --project."
