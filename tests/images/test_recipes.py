@@ -121,5 +121,5 @@ def test_a_client_without_buildkit_is_passed_over(
     assert found.command == (f"{old}/docker", "build")
     new = client(tmp_path / "new", "exit 0")
     found = find_builder(load_settings(docker={"url": "tcp://there:1"}), path=f"{bare}:{new}:{old}")
-    assert found.command == (f"{new}/docker", "buildx", "build", "--load")
+    assert found.command[:3] == (f"{new}/docker", "buildx", "build")
     assert found.environ["DOCKER_HOST"] == "tcp://there:1"

@@ -34,7 +34,11 @@ def find_builder(settings: Settings, path: str | None = None) -> Builder:
     Raises:
         UnavailableError: there is none.
     """
-    environ = {"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    environ = {
+        "DOCKER_BUILDKIT": "1",
+        "DOCKER_CONTEXT": "default",  # the engine that Docker's library asks, too
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",  # they would give each build another id
+    }
     if settings.docker.url:
         environ["DOCKER_HOST"] = settings.docker.url
     searched = os.environ.get("PATH", "") if path is None else path
@@ -43,7 +47,8 @@ def find_builder(settings: Settings, path: str | None = None) -> Builder:
         if not os.access(client, os.X_OK):
             continue
         if _ask(client, environ, "buildx", "version") is not None:
-            return Builder((client, "buildx", "build", "--load"), environ)
+            # Another builder than the engine's own would not see the engine's images.
+            return Builder((client, "buildx", "build", "--builder=default", "--load"), environ)
         options = _ask(client, environ, "build", "--help")
         if options and "--secret" in options and "buildx component" not in options:
             return Builder((client, "build"), environ)
