@@ -1,5 +1,6 @@
 """People's servers as containers: their names, what they see of this host, what they may use."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,4 +78,5 @@ def _let_read(file: Path) -> None:
     """Let the user of the containers read it; the home folder keeps everybody else away."""
     mode = file.stat().st_mode
     if mode & _READABLE != _READABLE:
-        file.chmod(mode | _READABLE)
+        with suppress(PermissionError):  # another's file, who lets read it or not
+            file.chmod(mode | _READABLE)
