@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -9,10 +10,14 @@ import pytest
 
 from support.composed import Composed, composed
 from support.control import tar_of
+from support.hub import Visitor
 from support.images import images_lock
 from support.models import build_version_folder, rows_of, wide_frame
+from support.training import make_pipeline
 from tiltyard.client.control import ControlClient
 from tiltyard.client.follow import until_healthy
+from tiltyard.containers.engine import connect
+from tiltyard.containers.labels import ROLE, filters
 from tiltyard.errors import TiltyardError
 from tiltyard.types.schema import CallSchema
 
@@ -21,6 +26,11 @@ __all__ = ["images_lock"]
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 MODEL = "logistic"
+PREPARE = """\
+import pandas as pd, tiltyard
+frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [0.5, 1.0, 1.5]})
+tiltyard.write_history("demo", frame, target="y", task="regression")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +68,25 @@ def test_a_version_is_deployed_and_answers(
     _until(lambda: _predict(platform, token).status_code == 200)
 
 
-def test_people_can_log_in(platform: Composed) -> None:
-    """The hub behind its proxy, and a first user by command."""
-    hub = platform.settings.hub
-    _until(lambda: httpx.get(f"http://127.0.0.1:{hub.port}/hub/login").status_code == 200)
-    assert "ann" in platform.tiltyard("hub", "user", "add", "ann", "--group", "operators")
-    monitor = f"http://127.0.0.1:{hub.port}/services/monitor/"
-    _until(lambda: httpx.get(monitor).status_code == 302)
+def test_people_work_in_containers_of_their_own(platform: Composed) -> None:
+    """The hub, itself in a container, starts one for who logs in; the Monitor asks for a login."""
+    url = f"http://127.0.0.1:{platform.settings.hub.port}"
+    _until(lambda: httpx.get(f"{url}/hub/login").status_code == 200)
+    told = platform.tiltyard("hub", "user", "add", "ann", "--group", "scientists")
+    password = told.split()[-1]
+    _until(lambda: httpx.get(f"{url}/services/monitor/").status_code == 302)
+    with Visitor(url) as ann:
+        ann.login("ann", password)
+        asked = ann.call("POST", "/users/ann/server")
+        assert asked.is_success, asked.text
+        _until(lambda: ann.call("GET", "/users/ann").json()["servers"][""]["ready"])
+    assert "server" in _roles(platform)
+
+
+def test_a_run_is_executed_in_a_container(platform: Composed) -> None:
+    """The runner, itself in a container, starts it, and it writes a history."""
+    make_pipeline(platform.settings.path("pipelines"), [PREPARE], step="prepare")
+    assert "succeeded" in platform.tiltyard("control", "run", "prepare", "demo")
 
 
 def test_the_doctor_finds_the_processes(platform: Composed) -> None:
@@ -79,6 +101,13 @@ def _predict(platform: Composed, token: str) -> httpx.Response:
     url = f"{platform.settings.gateway_url}/models/{MODEL}/predict"
     headers = {"authorization": f"Bearer {token}"}
     return httpx.post(url, json={"rows": [row]}, headers=headers, timeout=30)
+
+
+def _roles(platform: Composed) -> set[str]:
+    """Return what there are containers for."""
+    with closing(connect(platform.settings)) as engine:
+        found = engine.containers.list(filters=filters(platform.settings))
+        return {container.labels[ROLE] for container in found}
 
 
 def _health(platform: Composed) -> bool:

@@ -119,6 +119,8 @@ def _remove(made: Composed) -> None:
     label = f"{HOME}={mark(made.settings)}"
     for container in client.containers.list(all=True, filters={"label": label}):
         container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters={"label": label}):
+        volume.remove()
     client.close()
     made.compose("run", "--rm", "network", "tiltyard", "network", "down")
     made.compose("down")
