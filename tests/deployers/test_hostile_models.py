@@ -1,6 +1,7 @@
 """Model files that attack when they are loaded: refused with a reason; the champion answers on."""
 
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from support import yard
 from support.control import make_home, tar_of
 from support.hostile import EATS, FILLS, FORKS, connects_to, hostile_folder
+from support.runtimes import DockerRuntime
 from support.sites import Site, open_site, score
 from tiltyard.types.registry import Deployment, DeploymentState
 
@@ -90,6 +92,35 @@ def test_one_that_eats_memory(attack: Attack) -> None:
     assert ended.state is DeploymentState.FAILED
     assert f"{MEMORY_MB} MB" in str(ended.reason)
     assert "--size" in str(ended.reason)
+
+
+REACHES = """
+import os, socket, sys
+found = []
+for host, port in [t.rsplit(":", 1) for t in sys.argv[1:]]:
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+        found.append(f"{host}:{port}")
+    except OSError:
+        pass
+found += [p for p in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(p)]
+names = [name for _, name in socket.if_nameindex()]
+print(found, names, os.getuid() != 0, sorted(os.listdir("/socket")))
+"""
+
+
+def test_what_a_scorer_reaches(site: Site) -> None:
+    """No port of this host on any of its addresses, no engine, no other scorer's socket."""
+    assert isinstance(site.runtime, DockerRuntime)
+    addresses = subprocess.run(
+        ["hostname", "--all-ip-addresses"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    (container,) = site.runtime.containers(version="1")
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104  what is tried
+        port = listener.getsockname()[1]
+        targets = [f"{host}:{port}" for host in ("127.0.0.1", *addresses) if ":" not in host]
+        done = container.exec_run(["python", "-c", REACHES, *targets])
+    assert done.output.decode().strip() == "[] ['lo'] True ['s.sock']"
 
 
 def test_one_that_connects_out(attack: Attack) -> None:

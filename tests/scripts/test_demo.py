@@ -11,10 +11,11 @@ DEMO_S = 1200
 
 @pytest.mark.slow
 @pytest.mark.timeout(DEMO_S + 60)
-def test_the_demo_comes_out() -> None:
+@pytest.mark.parametrize("options", [(), pytest.param(("--docker",), marks=pytest.mark.long)])
+def test_the_demo_comes_out(options: tuple[str, ...]) -> None:
     """Every step is checked by the demo itself; here its end and its story are."""
     demo = subprocess.run(
-        [str(ROOT / "scripts" / "demo"), "--once"],
+        [str(ROOT / "scripts" / "demo"), "--once", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
