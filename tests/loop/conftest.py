@@ -11,6 +11,7 @@ from loop.yard import Yard, docker_settings, wait_for
 from support.yard import MODEL, TARGET, Versions, history
 from tiltyard.client.control import ControlClient
 from tiltyard.client.frames import to_batches
+from tiltyard.settings import Settings
 
 ROUNDS, ALL_ROUNDS = 2, 20
 
@@ -82,6 +83,7 @@ def docker_yard(tmp_path_factory: pytest.TempPathFactory, images_lock: Path) -> 
         yield yard
     finally:
         yard.stop()
+    assert not Settings(home=yard.home).sockets.exists()  # nor is anything mounted there
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,8 @@ def test_containers_run_on_when_everything_else_is_killed(
         assert len(before) == 3
         docker_yard.kill_all()
         docker_yard.start()
+        row = {"x": 1.0, "y": 0.5, "part": "noon"}
+        wait_for(lambda: call(docker_yard, docker_token, row)[0] == 200, PATIENCE_S, "an answer")
         after = sorted((c.id, c.attrs["State"]["StartedAt"]) for c in runtime.containers())
         assert after == before
         with docker_yard.client() as client:

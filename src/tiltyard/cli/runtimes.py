@@ -15,6 +15,7 @@ from tiltyard.containers.engine import connect as connect_engine
 from tiltyard.containers.firewall import not_held
 from tiltyard.containers.labels import Role
 from tiltyard.containers.network import ensure_network, remove_network
+from tiltyard.deployers.docker.sockets import remove_folders
 from tiltyard.deployers.probe import REFUSED_EXITS, probe
 from tiltyard.deployers.process import ProcessDeployer
 from tiltyard.deployers.reconcile import Reconciler
@@ -130,7 +131,8 @@ class Containers(Runtime):
     def end(self) -> None:
         """End the scorers' containers, and control before: what it misses it starts again."""
         self._supervisor.stop("control")
-        self._end(Role.SCORER)
+        if self._end(Role.SCORER):
+            remove_folders(self._settings.sockets)
         try:
             with closing(connect_engine(self._settings)) as engine:
                 remove_network(engine, self._settings)
@@ -145,11 +147,13 @@ class Containers(Runtime):
         except TiltyardError:
             return False
 
-    def _end(self, *roles: Role) -> None:
+    def _end(self, *roles: Role) -> bool:
         try:
             end_all(self._settings, *roles)
         except TiltyardError as error:
             logger.warning("Containers are left running: %s", error)
+            return False
+        return True
 
 
 def artifact(settings: Settings, version: Version) -> Path:

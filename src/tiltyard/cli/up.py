@@ -40,7 +40,9 @@ def up(
         # One line for each look at control says nothing.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         say(f"Starting Tiltyard on {home} …")
-        with Supervisor(home, settings.sockets) as supervisor:
+        # Containers outlive this process, and are of use only with their sockets.
+        sockets = settings.sockets if settings.runtime == "process" else None
+        with Supervisor(home, sockets) as supervisor:
             prepare_registry(settings)
             make_hub_tokens(settings)
             Running(settings, supervisor).run(ready_file)

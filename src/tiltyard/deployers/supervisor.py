@@ -56,10 +56,10 @@ class Supervisor:
 
     Args:
         home: its ``logs/`` and ``up.groups`` are written.
-        sockets: folder of the scorers' sockets, emptied when all has ended.
+        sockets: folder of its scorers' sockets, emptied at the end; None: they are another's.
     """
 
-    def __init__(self, home: Path, sockets: Path) -> None:
+    def __init__(self, home: Path, sockets: Path | None) -> None:
         self._home = home
         self._sockets = sockets
         self._mark = secrets.token_hex(8)
@@ -147,7 +147,8 @@ class Supervisor:
         self.stop(*self.names())
         if self._watchdog is not None:
             self._stop_watchdog(self._watchdog)
-        remove_sockets(self._sockets)
+        if self._sockets is not None:
+            remove_sockets(self._sockets)
         with contextlib.suppress(OSError):
             (self._home / GROUPS_FILE).unlink()
 
@@ -202,8 +203,9 @@ class Supervisor:
     def _start_watchdog(self) -> subprocess.Popen[bytes]:
         module = "tiltyard.deployers.watchdog"
         groups = str(self._home / GROUPS_FILE)
+        sockets = () if self._sockets is None else (str(self._sockets),)
         return subprocess.Popen(  # noqa: S603  Tiltyard's own program
-            (sys.executable, "-m", module, groups, self._mark, str(self._sockets)),
+            (sys.executable, "-m", module, groups, self._mark, *sockets),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -228,4 +230,5 @@ class Supervisor:
         left = kill_all(groups)
         if left:
             logger.warning("Processes of an earlier start could not be ended: %s", sorted(left))
-        remove_sockets(self._sockets)
+        if self._sockets is not None:
+            remove_sockets(self._sockets)

@@ -1,6 +1,6 @@
 """Ends what ``tiltyard up`` started when ``tiltyard up`` itself is gone.
 
-Run as ``python -m tiltyard.deployers.watchdog GROUPS MARK SOCKETS`` in a session of its own,
+Run as ``python -m tiltyard.deployers.watchdog GROUPS MARK [SOCKETS]`` in a session of its own,
 with the read end of a pipe as standard input; nobody writes, so the end of the pipe is the end
 of the parent, however it died.
 """
@@ -18,19 +18,20 @@ def main() -> None:
     """Wait for the parent's end, then kill its process groups and remove their sockets."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    path, mark, sockets = sys.argv[1:]
+    path, mark, *sockets = sys.argv[1:]
     while os.read(0, 1):
         pass
-    finish(Path(path), mark, Path(sockets))
+    finish(Path(path), mark, *map(Path, sockets))
 
 
-def finish(path: Path, mark: str, sockets: Path) -> None:
+def finish(path: Path, mark: str, *sockets: Path) -> None:
     """Kill what carries the mark; leave the files alone if a newer ``up`` has written them."""
     groups = read_groups(path)
     ours = groups is not None and groups.mark == mark
     kill_all(groups if groups is not None and ours else Groups(mark))
     if ours:
-        remove_sockets(sockets)
+        for folder in sockets:
+            remove_sockets(folder)
         with contextlib.suppress(OSError):
             path.unlink()
 

@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 SIZE = "64k"
 INODES = 32
+_REPLICAS = f"{'[0-9a-f]' * 8}/[0-9]*"
 
 
 def make_folder(folder: Path, uid: int) -> None:
@@ -38,6 +39,14 @@ def remove_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         shutil.rmtree(folder)
         folder.parent.rmdir()
+
+
+def remove_folders(top: Path) -> None:
+    """Remove the folders of all scorers; none of them runs any more."""
+    for folder in top.glob(_REPLICAS):
+        remove_folder(folder)
+    with contextlib.suppress(OSError):
+        top.rmdir()
 
 
 def _mount(folder: Path, uid: int) -> None:
