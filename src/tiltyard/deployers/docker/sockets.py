@@ -4,8 +4,11 @@ import contextlib
 import logging
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
+
+from tiltyard.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +24,13 @@ def make_folder(folder: Path, uid: int) -> None:
     disk; where that may not be mounted it is a plain folder.
 
     Args:
-        folder: no container uses it at the moment.
+        folder: ``<runtime_dir>/<deployment>/<replica>``; no container uses it at the moment.
         uid: of the scorer.
+
+    Raises:
+        UnavailableError: the runtime dir is somebody else's.
     """
+    _claim(folder.parent.parent)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.geteuid() != 0:
         return
@@ -47,6 +54,18 @@ def remove_folders(top: Path) -> None:
         remove_folder(folder)
     with contextlib.suppress(OSError):
         top.rmdir()
+
+
+def _claim(top: Path) -> None:
+    """See that nobody else can put a link where something is mounted, given away and removed."""
+    top.mkdir(parents=True, exist_ok=True, mode=0o755)
+    found = top.lstat()
+    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {0, os.geteuid()} or others:
+        raise UnavailableError(
+            f"{top}, the folder of scorers' sockets, belongs to somebody else or is a link: remove "
+            "it, or set runtime_dir to a folder that only Tiltyard's user can write."
+        )
 
 
 def _mount(folder: Path, uid: int) -> None:
