@@ -7,6 +7,7 @@ from tiltyard.settings import Limits
 TMP_MB = 64
 LOG_SIZE = "10m"
 LOG_FILES = "2"
+CPU_PERIOD_US = 100_000
 
 
 def hardened(limits: Limits, *, user: str | None = None, tmp_mb: int = TMP_MB) -> dict[str, Any]:
@@ -30,7 +31,9 @@ def hardened(limits: Limits, *, user: str | None = None, tmp_mb: int = TMP_MB) -
         "tmpfs": {"/tmp": f"size={tmp_mb}m,mode=1777", "/run": "size=1m,mode=1777"},  # noqa: S108  the container's own
         "mem_limit": memory,
         "memswap_limit": memory,
-        "nano_cpus": int(limits.cpus * 1e9),
+        # Not nano_cpus: with these the engine refuses more processors than this machine has.
+        "cpu_period": CPU_PERIOD_US,
+        "cpu_quota": int(limits.cpus * CPU_PERIOD_US),
         "pids_limit": limits.pids,
         "init": True,
         "log_config": {

@@ -34,7 +34,7 @@ def configure_containers(c: Any, settings: Settings) -> None:
     c.DockerSpawner.extra_create_kwargs = _labelled
     own = host_config(settings)
     c.DockerSpawner.mem_limit = own.pop("mem_limit")
-    c.DockerSpawner.cpu_limit = own.pop("nano_cpus") / 1e9
+    c.DockerSpawner.cpu_limit = settings.servers.cpus
     # Removed by us: a server that ends while it starts is asked for its last words first.
     c.DockerSpawner.extra_host_config = {**own, "auto_remove": False}
     c.DockerSpawner.client_kwargs = {"timeout": TIMEOUT_S}
