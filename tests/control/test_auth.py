@@ -33,7 +33,7 @@ NAMES = {"{model}": "bikes", "{version}": "1", "{name}": "g"}
 LEAST = {
     "viewer": {
         "me", "list_models", "get_model", "get_history", "list_versions", "get_version",
-        "list_deployments", "get_ledger", "get_metrics",
+        "list_deployments", "list_replicas", "get_ledger", "get_metrics",
         "get_overview",
         "get_series", "check_model", "read_scored",
         "get_progress", "list_runs", "get_run", "read_run_log", "list_gateways",
@@ -41,6 +41,7 @@ LEAST = {
     },
     "scientist": {
         "put_model", "patch_model", "write_history", "deploy_version", "retire_version",
+        "read_scorer_log",
         "request_run", "cancel_run",
     },
     "scientist or runner": {

@@ -12,8 +12,8 @@ from support.control import make_home, tar_of
 from support.hostile import DIES, hostile_folder
 from support.sites import Site, folder_of, open_site, reconciler, score
 from tiltyard.deployers.probe import probe
+from tiltyard.deployers.probing import NotListeningError
 from tiltyard.deployers.process import socket_path
-from tiltyard.deployers.reconcile import NotListeningError
 from tiltyard.types.registry import Deployment, DeploymentState
 
 pytestmark = pytest.mark.slow

@@ -55,6 +55,7 @@ def test_an_older_schema_is_brought_up(registry: Registry, url: str) -> None:
     run = registry.runs.enqueue(request, "ada", ["rentals"])
     with registry.database.exclusive() as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN member_of"))
+        connection.execute(text("ALTER TABLE deployments DROP COLUMN size"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     with pytest.raises(ConflictError, match="tiltyard init"):
         open_registry(url)

@@ -1,12 +1,13 @@
 """Ends what this home's containers do."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tiltyard.containers.engine import connect, translated
 from tiltyard.containers.labels import Role, filters
-from tiltyard.errors import NotFoundError
+from tiltyard.errors import ConflictError, NotFoundError
 from tiltyard.settings import Settings
 
 READ_WITHIN = timedelta(minutes=1)
@@ -41,13 +42,11 @@ def end_all(settings: Settings, *roles: Role, grace_s: int = 3) -> int:
 
 
 def remove(client: Any, settings: Settings, container: str, grace_s: int) -> None:
-    """Stop a container and remove it; one that is gone is nothing to do."""
-    try:
-        with translated(settings):
-            client.api.stop(container, timeout=grace_s)
-            client.api.remove_container(container, force=True, v=True)
-    except NotFoundError:
-        return
+    """Stop a container and remove it; one that is gone, or is going, is nothing to do."""
+    # A conflict is somebody else's removal: nothing else stands against a forced one.
+    with suppress(NotFoundError, ConflictError), translated(settings):
+        client.api.stop(container, timeout=grace_s)
+        client.api.remove_container(container, force=True, v=True)
 
 
 def remove_ended(client: Any, settings: Settings, role: Role) -> None:

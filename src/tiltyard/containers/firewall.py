@@ -68,7 +68,7 @@ def not_held(settings: Settings) -> str | None:
     None: the rules hold, as far as this process can see.
     """
     try:
-        if _record(settings).read_text() == "\n".join(_chains_of(settings)):
+        if _record(settings).read_text() == "\n".join(_chains_of(settings)) and _stand(settings):
             return None
     except OSError:
         pass
@@ -82,6 +82,14 @@ def not_held(settings: Settings) -> str | None:
         f"`sudo {program} --home {settings.path()}{known} network up` after each start of the "
         "machine."
     )
+
+
+def _stand(settings: Settings) -> bool:
+    """Whether nobody has flushed the rules; only root can see it."""
+    if not _may():
+        return True
+    into, _ = _names(settings)
+    return any(line.endswith(f"-j {into}") for line in _listed("INPUT"))
 
 
 def _chains_of(settings: Settings) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ TMP_MB = 64
 LOG_SIZE = "10m"
 LOG_FILES = "2"
 CPU_PERIOD_US = 100_000
+OOM_SCORE_ADJ = 500
+"""Where the machine itself has no memory left, containers end before the gateway does."""
 
 
 def hardened(limits: Limits, *, user: str | None = None, tmp_mb: int = TMP_MB) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def hardened(limits: Limits, *, user: str | None = None, tmp_mb: int = TMP_MB) -
         "cpu_period": CPU_PERIOD_US,
         "cpu_quota": int(limits.cpus * CPU_PERIOD_US),
         "pids_limit": limits.pids,
+        "oom_score_adj": OOM_SCORE_ADJ,
         "init": True,
         "log_config": {
             "type": "json-file",

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from tiltyard.client.control import ControlClient
@@ -81,9 +82,9 @@ class Scorers:
             raise NotFoundError("replica", replica, range(deployment.replicas))
         if self._docker is None:
             return log_of(self._settings.path("logs"), deployment.id, replica)
-        deployer = DockerDeployer(self._settings)
-        deployer.look()
-        return deployer.tail(deployment.id, replica)
+        with closing(DockerDeployer(self._settings)) as deployer:
+            deployer.look()
+            return deployer.tail(deployment.id, replica)
 
     def _replica(self, deployment: Deployment, number: int) -> Replica:
         endpoint = deployment.endpoints[number]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tiltyard.deployers.reconcile import NotListeningError
+from tiltyard.deployers.probing import NotListeningError
 from tiltyard.errors import TimedOutError, UnavailableError
 from tiltyard.scoring import probe as scoring_probe
 

@@ -8,7 +8,7 @@ While control is away everything that runs goes on.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from typing import Protocol
 from tiltyard.client.control import ControlClient
 from tiltyard.containers.images import ImageAwayError, NotRecordedError
 from tiltyard.deployers.base import Deployer, ReplicaStatus
+from tiltyard.deployers.probing import NotListeningError, Probes, Question
 from tiltyard.errors import IntegrityError, TiltyardError, UnavailableError
 from tiltyard.types.registry import Deployment, DeploymentState, Version
 
@@ -23,14 +24,9 @@ logger = logging.getLogger(__name__)
 
 STARTS_BEFORE_FAILED = 3
 STARTS_BEFORE_ALARM = 5
+REASON_CHARACTERS = 2_000
 _SENTENCE = "error: "
 _RUN = {DeploymentState.STARTING, DeploymentState.HEALTHY, DeploymentState.FAILED}
-
-
-class NotListeningError(UnavailableError):
-    """A scorer does not answer on its socket yet."""
-
-    code = "not_listening"
 
 
 class Probe(Protocol):
@@ -78,7 +74,7 @@ class Reconciler:
     ) -> None:
         self._client = client
         self._deployer = deployer
-        self._probe = probe
+        self._probes = Probes(probe)
         self._folder_of = folder_of
         self._runtime = runtime
         self._refused_exits = refused_exits
@@ -99,7 +95,10 @@ class Reconciler:
     def run(self, stop: threading.Event) -> None:
         """Reconcile until ``stop`` is set."""
         while not stop.wait(self._poll_s):
-            self.step(stop)
+            try:
+                self.step(stop)
+            except Exception:  # whatever it is, scorers must be seen to
+                logger.exception("A step failed; it is tried again")
 
     def step(self, stop: threading.Event | None = None) -> None:
         """Compare once and do what is missing."""
@@ -183,6 +182,8 @@ class Reconciler:
         if deployment.id not in self._versions:
             version = self._client.version(deployment.model, deployment.version)
             self._versions[deployment.id] = version
+            if deployment.state is DeploymentState.HEALTHY:  # as an earlier reconciler has found
+                self._kept.add(deployment.id)
         folder = self._folder_of(self._versions[deployment.id])
         if not folder.is_dir() and deployment.id not in self._deployer.running():
             self._give_up(deployment.id, DeploymentState.FAILED, f"{folder} is not there.")
@@ -211,6 +212,7 @@ class Reconciler:
         if deployment.id not in self._versions:
             return
         replicas = self._deployer.status(deployment.id)
+        self._probes.ask(self._questions(deployment, replicas))
         for number, replica in enumerate(replicas):
             self._judge_replica(deployment, number, replica)
             if deployment.id not in self._deployer.running():
@@ -219,43 +221,58 @@ class Reconciler:
         if replicas and all(trusted.get(n) == r.run for n, r in enumerate(replicas)):
             self._outcomes[deployment.id] = Outcome(DeploymentState.HEALTHY)
 
+    def _questions(
+        self, deployment: Deployment, replicas: list[ReplicaStatus]
+    ) -> Iterator[tuple[Question, str, Path]]:
+        """Give what is to be asked of the replicas that were started since they were trusted."""
+        trusted = self._trusted.get(deployment.id, {})
+        folder = self._folder_of(self._versions[deployment.id])
+        for number, replica in enumerate(replicas):
+            if replica.running and trusted.get(number) != replica.run:
+                yield Question(deployment.id, number, replica.run), replica.endpoint, folder
+
     def _judge_replica(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
         trusted = self._trusted.setdefault(deployment.id, {})
         if trusted.get(number) == replica.run and replica.running:
             return
-        if replica.exit_code in self._refused_exits and not replica.running:
+        if replica.running:
+            self._take_answer(deployment, number, replica)
+            return
+        once = number in trusted or deployment.id in self._kept
+        if replica.exit_code in self._refused_exits and not once:
             self._give_up(deployment.id, DeploymentState.REFUSED, self._why(deployment, number))
             return
-        if replica.running:
-            try:
-                refusal = self._refusal(deployment, replica)
-            except NotListeningError:
-                self._wait(deployment, number)
-                return
-            self._waiting.pop((deployment.id, number), None)
-            if refusal is None:
-                trusted[number] = replica.run
-            else:
-                self._give_up(deployment.id, DeploymentState.REFUSED, refusal)
-            return
         self._count_ends(deployment, number, replica)
+
+    def _take_answer(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
+        question = Question(deployment.id, number, replica.run)
+        if self._probes.pending(question):
+            self._wait(deployment, number)
+            return
+        try:
+            refusal = self._probes.answer(question)
+        except NotListeningError:
+            self._wait(deployment, number)
+            return
+        self._waiting.pop((deployment.id, number), None)
+        if refusal is None:
+            self._trusted[deployment.id][number] = replica.run
+        else:
+            self._give_up(deployment.id, DeploymentState.REFUSED, refusal)
 
     def _wait(self, deployment: Deployment, number: int) -> None:
         """Give up a scorer that runs and never listens."""
         since = self._waiting.setdefault((deployment.id, number), time.monotonic())
-        never = number not in self._trusted.get(deployment.id, {})
+        trusted = self._trusted.get(deployment.id, {})
+        never = number not in trusted and deployment.id not in self._kept
         if never and time.monotonic() - since > self._patience_s:
             reason = f"It loads for more than {self._patience_s:g} s.\n"
             reason += self._why(deployment, number)
             self._give_up(deployment.id, DeploymentState.FAILED, reason)
 
-    def _refusal(self, deployment: Deployment, replica: ReplicaStatus) -> str | None:
-        version = self._versions[deployment.id]
-        return self._probe(replica.endpoint, self._folder_of(version))
-
     def _count_ends(self, deployment: Deployment, number: int, replica: ReplicaStatus) -> None:
         """A scorer that never came up is given up; one that did is tried for ever, and told."""
-        if number in self._trusted.get(deployment.id, {}):
+        if number in self._trusted.get(deployment.id, {}) or deployment.id in self._kept:
             if replica.early_ends >= STARTS_BEFORE_ALARM:
                 reason = self._why(deployment, number)
                 self._outcomes[deployment.id] = Outcome(DeploymentState.FAILED, reason)
@@ -265,8 +282,8 @@ class Reconciler:
     def _why(self, deployment: Deployment, number: int) -> str:
         lines = self._deployer.tail(deployment.id, number).splitlines()
         if lines and lines[-1].startswith(_SENTENCE):
-            return lines[-1].removeprefix(_SENTENCE)
-        return "\n".join(lines[-5:]) or "Its scorer ended without a word."
+            return _plain(lines[-1].removeprefix(_SENTENCE))
+        return _plain("\n".join(lines[-5:])) or "Its scorer ended without a word."
 
     def _give_up(self, deployment_id: str, state: DeploymentState, reason: str) -> None:
         logger.warning("Deployment %s is %s: %s", deployment_id, state, reason)
@@ -275,6 +292,7 @@ class Reconciler:
 
     def _stop(self, deployment_id: str) -> None:
         self._deployer.stop(deployment_id)
+        self._probes.forget(deployment_id)
         self._trusted.pop(deployment_id, None)
         self._versions.pop(deployment_id, None)
         self._outcomes.pop(deployment_id, None)
@@ -285,6 +303,7 @@ class Reconciler:
     def _attempt_stop(self, deployment_id: str) -> None:
         try:
             self._stop(deployment_id)
+            self._kept.discard(deployment_id)
         except TiltyardError as error:  # tried again at the next step
             logger.warning("Deployment %s cannot be stopped: %s", deployment_id, error)
 
@@ -297,3 +316,9 @@ class Reconciler:
             self._recorded = [changed if d.id == changed.id else d for d in self._recorded]
         if not outcome.told:
             self._outcomes[deployment.id] = Outcome(outcome.state, outcome.reason, told=True)
+
+
+def _plain(text: str) -> str:
+    """Return what a model's code wrote as text that may be shown: short, without escapes."""
+    shown = "".join(c for c in text if c.isprintable() or c == "\n")
+    return shown if len(shown) <= REASON_CHARACTERS else f"{shown[:REASON_CHARACTERS]} …"

@@ -1,6 +1,7 @@
 """How much of the disk a run takes."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 BLOCK = 512
 LEAST = 4096
 """Bytes that a file or folder counts for, even if it is empty: it takes an inode."""
+
+LEAST_FREE_MB = 200
+"""Runs end before they fill a disk that others need."""
 
 _EVERY_S = 1.0
 _REST = 10
@@ -28,7 +32,7 @@ class Usage:
         self._next = 0.0
 
     def trouble(self) -> str | None:
-        """Return a sentence if they were too large at the last look."""
+        """Return a sentence if they were too large, or the disk too full, at the last look."""
         began = time.monotonic()
         if began < self._next:
             return None
@@ -38,6 +42,10 @@ class Usage:
             used += size
             if used > most:
                 return f"its files take more than {self._most_mb} MB (runner.disk_mb)"
+        for folder in self._folders:
+            # Files that are removed and still open are seen only by what is left.
+            if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_MB * 1_000_000:
+                return f"less than {LEAST_FREE_MB} MB are free on the disk of {folder}"
         ended = time.monotonic()
         self._next = ended + max(_EVERY_S, _REST * (ended - began))
         return None

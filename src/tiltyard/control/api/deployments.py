@@ -4,10 +4,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import Field
 
 from tiltyard.control.auth import Anyone, Operator, Scientist, owned
+from tiltyard.control.bodies import Responses
 from tiltyard.control.parts import Wired
 from tiltyard.errors import NotFoundError
 from tiltyard.scoring.engines import ENGINES
@@ -15,6 +16,14 @@ from tiltyard.types.base import Document
 from tiltyard.types.registry import Deployment, DeploymentState, Replica, Size, Version
 
 router = APIRouter(tags=["deployments"])
+
+
+_LOG: Responses = {
+    200: {
+        "description": "The end of the log.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
 
 
 class DeployBody(Document):
@@ -78,14 +87,15 @@ def list_replicas(deployment: str, _: Anyone, parts: Wired) -> list[Replica]:
 
 
 @router.get(
-    "/deployments/{deployment}/replicas/{replica}/log",
-    response_class=PlainTextResponse,
+    "/deployments/{deployment}/replicas/{replica}/log", response_class=Response, responses=_LOG
 )
-def read_scorer_log(deployment: str, replica: int, principal: Scientist, parts: Wired) -> str:
+def read_scorer_log(
+    deployment: str, replica: int, principal: Scientist, parts: Wired
+) -> PlainTextResponse:
     """Return the end of what a scorer has written since its last start."""
     found = parts.registry.deployments.get(deployment)
     owned(parts, principal, found.model)
-    return parts.scorers.log(found, replica)
+    return PlainTextResponse(parts.scorers.log(found, replica))
 
 
 @router.patch("/deployments/{deployment}")

@@ -1,10 +1,10 @@
 """Runs each replica of a deployment as a container that the engine restarts."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tiltyard.containers.ending import remove
 from tiltyard.containers.engine import connect, translated
 from tiltyard.containers.hardening import hardened
 from tiltyard.containers.images import RecordedImage, check_present, read_lock
@@ -13,15 +13,12 @@ from tiltyard.deployers.base import Deployer, ReplicaStatus
 from tiltyard.deployers.docker.sockets import make_folder, remove_folder
 from tiltyard.deployers.docker.views import DEPLOYMENT, REPLICA, View, may_have_changed, view_of
 from tiltyard.deployers.process import socket_path
-from tiltyard.errors import NotFoundError
 from tiltyard.scoring.folder import read_manifest
 from tiltyard.settings import Limits, Settings
 from tiltyard.types.registry import Deployment, VersionManifest
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-logger = logging.getLogger(__name__)
 
 VERSION = "/version"
 SOCKETS = "/socket"
@@ -77,10 +74,16 @@ class DockerDeployer(Deployer):
         """End the scorers after the batch at hand, remove their containers and sockets."""
         self._remove([view.id for view in self._views.get(deployment_id, {}).values()])
         self._views.pop(deployment_id, None)
-        deployment = self._deployments.pop(deployment_id, None)
-        if deployment is not None:
-            for number in range(len(deployment.endpoints)):
-                remove_folder(self._sockets_of(deployment, number))
+        self._deployments.pop(deployment_id, None)
+        # Those of a deployment that an earlier control started, too.
+        for folder in (self._settings.sockets / deployment_id).glob("*"):
+            remove_folder(folder)
+
+    def close(self) -> None:
+        """Let go of the engine; containers run on."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def running(self) -> frozenset[str]:
         """Return the ids of the deployments that have containers here, or are to have some."""
@@ -100,10 +103,8 @@ class DockerDeployer(Deployer):
         if view is None:
             return ""
         if view.out_of_memory:
-            size = self._deployments[deployment_id].size
-            memory = self._limits(size).memory_mb
             return (
-                f"error: it needs more than the {memory} MB of size {size}: deploy it with a "
+                f"error: it needs more than the {view.memory_mb} MB of its size: deploy it with a "
                 "larger --size."
             )
         with translated(self._settings):
@@ -156,16 +157,8 @@ class DockerDeployer(Deployer):
     def _remove(self, containers: list[str]) -> None:
         if containers:
             with ThreadPoolExecutor(len(containers)) as pool:
-                list(pool.map(self._remove_one, containers))
-
-    def _remove_one(self, container: str) -> None:
-        api = self._engine().api
-        try:
-            with translated(self._settings):
-                api.stop(container, timeout=GRACE_S)
-                api.remove_container(container, force=True, v=True)
-        except NotFoundError:
-            logger.info("Container %s is gone already", container[:12])
+                client = self._engine()
+                list(pool.map(lambda c: remove(client, self._settings, c, GRACE_S), containers))
 
     def image_for(self, manifest: VersionManifest) -> RecordedImage:
         """Return the scorer image of the set in which a version was trained.

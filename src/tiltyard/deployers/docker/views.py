@@ -27,6 +27,7 @@ class View:
         started_at: of its latest start, as the engine writes it.
         restarts: how often the engine has started it again.
         early_ends: how often in a row it ended before it had run for long.
+        memory_mb: what it may have.
         out_of_memory: whether something in it was killed for want of memory since that start.
     """
 
@@ -36,6 +37,7 @@ class View:
     exit_code: int
     restarts: int
     early_ends: int
+    memory_mb: int
     out_of_memory: bool
 
     @property
@@ -71,6 +73,7 @@ def view_of(inspected: Mapping[str, Any], before: View | None) -> View:
         exit_code=int(state["ExitCode"]),
         restarts=restarts,
         early_ends=_early_ends(state, restarts, before),
+        memory_mb=int(inspected["HostConfig"]["Memory"]) // 2**20,
         out_of_memory=bool(state["OOMKilled"]),
     )
 
