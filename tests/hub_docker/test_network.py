@@ -12,10 +12,10 @@ import pytest
 from docker import DockerClient
 from typer.testing import CliRunner
 
-from support.containers import own_subnet
 from support.hub import wait_for
 from support.outside import Host, host_outside
 from support.reach import attempt, listening, reachable
+from support.subnets import own_subnet
 from tiltyard.cli.app import app
 from tiltyard.containers import firewall
 from tiltyard.containers.images import read_lock
@@ -31,8 +31,8 @@ from tiltyard.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-SUBNET = own_subnet(150)
-OTHER = own_subnet(200)
+SUBNET = own_subnet()
+OTHER = own_subnet()
 
 
 @pytest.fixture

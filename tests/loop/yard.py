@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from support.subnets import own_subnet
 from tiltyard.client.control import ControlClient
 
 HERE = Path(__file__).parent
@@ -148,7 +148,7 @@ def docker_settings(images_lock: Path) -> dict[str, str]:
     return {
         "TILTYARD_RUNTIME": "docker",
         "TILTYARD_IMAGES__LOCK": str(images_lock),
-        "TILTYARD_DOCKER__SUBNET": f"10.214.{random.randrange(256)}.0/24",
+        "TILTYARD_DOCKER__SUBNET": own_subnet(),
     }
 
 

@@ -1,7 +1,6 @@
 """The platform in containers, brought up by hub/compose.yml on a home of a test's own."""
 
 import os
-import random
 import secrets
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 import docker
 
 from support.gateway import free_port
+from support.subnets import own_subnet
 from tiltyard.containers.images import read_lock
 from tiltyard.containers.labels import HOME, mark
 from tiltyard.settings import Settings
@@ -94,7 +94,7 @@ def _settings(home: Path) -> Settings:
     for name in PORTS:
         section, key = name.split(".")
         sections.setdefault(section, {})[key] = free_port()
-    subnet = f"172.30.{random.randrange(100, 250)}.0/24"
+    subnet = own_subnet()
     return Settings(home=home, runtime="docker", docker={"subnet": subnet}, **sections)  # type: ignore[arg-type]
 
 

@@ -9,6 +9,7 @@ import httpx
 
 from support.hub import Visitor, wait_for
 from support.people import SPAWN_S, PeopledYard
+from support.subnets import own_subnet
 from tiltyard.containers.engine import connect
 from tiltyard.containers.labels import Role, filters
 from tiltyard.settings import Settings
@@ -27,7 +28,7 @@ class ContainerYard(PeopledYard):
         super().__init__(
             folder,
             TILTYARD_RUNTIME="docker",
-            TILTYARD_DOCKER__SUBNET=own_subnet(100),
+            TILTYARD_DOCKER__SUBNET=own_subnet(),
             TILTYARD_IMAGES__LOCK=str(lock),
             **settings,
         )
@@ -88,11 +89,6 @@ class ContainerYard(PeopledYard):
 def pending(visitor: Visitor, name: str) -> bool:
     """Return whether a user's server is being started or stopped."""
     return bool(visitor.call("GET", f"/users/{name}").json().get("pending"))
-
-
-def own_subnet(first: int) -> str:
-    """Return a subnet that no other test run of this machine uses: 40 of them from ``first``."""
-    return f"172.30.{first + os.getpid() % 40}.0/24"
 
 
 def settings_of(environment: dict[str, str]) -> Settings:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from support.control import Control, make_home, serve
+from support.subnets import own_subnet
 from tiltyard.containers.engine import connect
 from tiltyard.containers.network import remove_network
 from tiltyard.settings import Settings
 
-SUBNET = "172.30.61.0/24"
+SUBNET = own_subnet()
 
 
 @pytest.fixture(scope="session")

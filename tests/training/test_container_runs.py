@@ -13,6 +13,7 @@ from docker import DockerClient
 
 from support.control import Control, bikes_frame, make_home, serve, write_bikes
 from support.gateway import free_port
+from support.subnets import own_subnet
 from support.training import finish, make_pipeline, running
 from tiltyard.artifacts import unpack
 from tiltyard.containers.attached import attached
@@ -26,7 +27,7 @@ from tiltyard.types.registry import Run, RunKind, RunRequest, RunState
 
 pytestmark = pytest.mark.slow
 
-SUBNET = "172.30.62.0/24"
+SUBNET = own_subnet()
 PREPARE = """\
 import pandas as pd, tiltyard
 frame = pd.DataFrame({"x": [1.0, 2.0, n], "y": [0.5, 1.0, 1.5]})
