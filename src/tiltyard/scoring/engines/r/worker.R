@@ -117,4 +117,4 @@ sink(nothing)
 sink(nothing, type = "message")
 repeat answer(score, await())
 
-}, envir = new.env(parent = baseenv()))
+}, envir = new.env(parent = .BaseNamespaceEnv)) # which sees the user's names, after R's own
