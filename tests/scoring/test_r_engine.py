@@ -37,6 +37,10 @@ def hazard(r_versions: Callable[[str], Path]) -> Iterator[REngine]:
     """Two workers that a column of numbers can make fail."""
     folder = r_versions("hazard")
     with_two = REngine(folder, manifest_of("hazard"), workers=2, hang_s=2.0)
+    assert len(with_two.pids) == 1
+    with ThreadPoolExecutor(2) as threads:  # only a batch that must wait brings the second one
+        list(threads.map(lambda _: score(with_two, 555), range(4)))
+    assert len(with_two.pids) == 2
     yield with_two
     with_two.close()
 

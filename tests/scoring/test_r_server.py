@@ -31,7 +31,12 @@ def scorer(
 ) -> Iterator[Path]:
     """The socket of a running scorer of the hazard."""
     path = tmp_path_factory.mktemp("s") / "s.sock"
-    with running_scorer(r_versions("hazard"), path):
+    with running_scorer(r_versions("hazard"), path) as process:
+        assert len(workers_of(process)) == 1
+        with raw_client(path) as client:  # what has to wait brings the others
+            client.sendall(b"".join(batch(i, 555) for i in range(3 * CPUS)))
+            read_frames(client, 1 + 3 * CPUS)
+        assert len(workers_of(process)) == CPUS
         yield path
 
 
@@ -146,12 +151,14 @@ def test_workers_that_are_killed_cost_no_answer(
     """All batches that were in flight are answered."""
     path = tmp_path / "s.sock"
     with running_scorer(r_versions("hazard"), path) as process, raw_client(path) as client:
-        client.sendall(b"".join(batch(i, float(i)) for i in range(1, 301)))
-        assert len(workers_of(process)) == CPUS
+        numbers = range(1, 301)
+        client.sendall(b"".join(batch(i, 555, float(i)) for i in numbers[:4]))
+        client.sendall(b"".join(batch(i, 0, float(i)) for i in numbers[4:]))
+        time.sleep(SLOW_S / 2)
         for pid in workers_of(process):
             os.kill(pid, signal.SIGKILL)
         answers = read_frames(client, 301)[1:]
-        assert {values(a, 1)[0] for a in answers} == set(range(1, 301))
+        assert {values(a, 2)[1] for a in answers} == set(numbers)
         assert len(workers_of(process)) == CPUS
 
 

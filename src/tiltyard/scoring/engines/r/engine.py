@@ -1,7 +1,5 @@
-"""The R engine: one worker for each CPU, each with one batch at a time."""
+"""The R engine: a worker for each CPU, each with one batch at a time."""
 
-import queue
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,6 +11,7 @@ from tiltyard.scoring.engines.r import values
 from tiltyard.scoring.engines.r.answers import Answers
 from tiltyard.scoring.engines.r.cpus import allowed_cpus
 from tiltyard.scoring.engines.r.frames import RFrames
+from tiltyard.scoring.engines.r.pool import WorkerPool
 from tiltyard.scoring.engines.r.process import Answer, Worker, WorkerLostError
 from tiltyard.scoring.rows import RowError
 from tiltyard.types.registry import VersionManifest
@@ -31,7 +30,7 @@ class REngine(Engine):
     Args:
         folder: of the version.
         manifest: of the version.
-        workers: how many; by default one for each CPU allowed.
+        workers: how many at most; by default one for each CPU allowed.
         hang_s: seconds after which a worker that scores 256 rows or fewer is ended.
 
     Raises:
@@ -50,12 +49,8 @@ class REngine(Engine):
         self._frames = RFrames(manifest.signature, manifest.dtypes)
         self._answers = Answers(manifest.signature.output)
         self._hang_s = hang_s
-        self._workers: list[Worker] = []
-        self._finalizer = weakref.finalize(self, _end, self._workers)
-        # The worker that was used last is the warm one.
-        self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
-        self._start(_options(folder, manifest.signature), workers or allowed_cpus())
-        self.lanes = len(self._workers)
+        self.lanes = workers or allowed_cpus()
+        self._pool = WorkerPool(_options(folder, manifest.signature), self.lanes)
 
     @classmethod
     def load(cls, folder: Path, manifest: VersionManifest) -> Self:
@@ -67,11 +62,11 @@ class REngine(Engine):
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the R processes."""
-        return tuple(worker.pid for worker in self._workers)
+        return self._pool.pids
 
     def close(self) -> None:
         """End the R processes; batches at hand are lost."""
-        self._finalizer()
+        self._pool.close()
 
     def score(self, n: int, numeric: bytes, others: list[list[Any]]) -> Scores:
         """Score rows.
@@ -84,23 +79,11 @@ class REngine(Engine):
             LoadError: R ended and cannot be started again.
         """
         frame = self._frames.build(n, numeric, others)
-        worker = self._free.get()
-        try:
-            return self._scores(self._ask(worker, n, frame), n, numeric, others)
-        except WorkerLostError:
-            return self._one_by_one(worker, n, numeric, others)
-        finally:
-            self._free.put(worker)
-
-    def _start(self, options: bytes, workers: int) -> None:
-        try:
-            self._workers += [Worker(options) for _ in range(workers)]
-            for worker in self._workers:
-                worker.load()
-                self._free.put(worker)
-        except LoadError:
-            self.close()
-            raise
+        with self._pool.worker() as worker:
+            try:
+                return self._scores(self._ask(worker, n, frame), n, numeric, others)
+            except WorkerLostError:
+                return self._one_by_one(worker, n, numeric, others)
 
     def _ask(self, worker: Worker, n: int, frame: bytes) -> Answer:
         return worker.ask(frame, self._hang_s * max(1.0, n / USUAL_ROWS))
@@ -165,8 +148,3 @@ def _options(folder: Path, signature: Signature) -> bytes:
 def class_name(label: Label) -> str:
     """Return a class as R names it."""
     return str(label).upper() if isinstance(label, bool) else str(label)
-
-
-def _end(workers: list[Worker]) -> None:
-    for worker in workers:
-        worker.end()

@@ -70,15 +70,8 @@ class Worker:
         Raises:
             LoadError: with what R says of it.
         """
-        try:
-            answer = self._exchange(self._options, LOAD_S)
-        except (WorkerLostError, TimedOutError) as error:
-            raise LoadError(f"R cannot load this version: {error.message}") from None
-        said = answer.content.decode(errors="replace")
-        if answer.kind == LACKING:
-            raise LoadError(_lacking(said.splitlines()))
-        if answer.kind != READY:
-            raise LoadError(f"R cannot load this version: {said}")
+        with self._busy:
+            self._load()
 
     def ask(self, message: bytes, timeout: float) -> Answer:
         """Return R's answer to a message.
@@ -93,7 +86,7 @@ class Worker:
                 raise WorkerLostError("The scorer is ending.")
             if self._process.returncode is not None:
                 self._begin()
-                self.load()
+                self._load()
             return self._exchange(message, timeout)
 
     def end(self) -> None:
@@ -126,6 +119,19 @@ class Worker:
             os.close(theirs_out)
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
+
+    def _load(self) -> None:
+        try:
+            answer = self._exchange(self._options, LOAD_S)
+        except (WorkerLostError, TimedOutError) as error:
+            raise LoadError(f"R cannot load this version: {error.message}") from None
+        if answer.kind == READY:
+            return
+        self._kill()
+        said = answer.content.decode(errors="replace")
+        if answer.kind == LACKING:
+            raise LoadError(_lacking(said.splitlines()))
+        raise LoadError(f"R cannot load this version: {said}")
 
     def _exchange(self, message: bytes, timeout: float) -> Answer:
         deadline = time.monotonic() + timeout
