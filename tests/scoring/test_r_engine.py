@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -222,24 +221,13 @@ def test_a_worker_that_somebody_kills_costs_nothing(hazard: REngine) -> None:
 
 def test_a_worker_that_hangs_is_ended(hazard: REngine) -> None:
     """After a time; meanwhile the other one answers."""
-    started = monotonic()
     with ThreadPoolExecutor(1) as threads:
         hangs = threads.submit(score, hazard, 1, 777)
         assert score(hazard, 1) == [1]
         assert not hangs.done()
         with pytest.raises(TimedOutError, match="R did not answer within 2 s"):
             hangs.result()
-    assert monotonic() - started < 6
     assert score(hazard, 1, 2) == [1, 2]
-
-
-def test_workers_score_at_once(hazard: REngine) -> None:
-    """Two slow batches take the time of one."""
-    score(hazard, 1)
-    started = monotonic()
-    with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(lambda _: score(hazard, 555), range(2))) == [[555], [555]]
-    assert monotonic() - started < 0.58
 
 
 def test_nothing_that_a_model_prints_reaches_the_log(

@@ -79,18 +79,15 @@ def test_the_socket_changes_no_bit(
 
 
 def test_batches_are_scored_at_once(scorer: Path) -> None:
-    """As many as there are CPUs, of one client or of several; each answer under its own id."""
+    """A slow one keeps neither its client's next one nor another client waiting."""
     with raw_client(scorer) as one, raw_client(scorer) as other:
-        started = time.monotonic()
-        one.sendall(batch(1, 555, 1) + batch(2, 555, 2))
+        one.sendall(batch(1, 555, 1) + batch(2, 2))
         other.sendall(batch(3, 3))
-        answers = {a.request_id: a for a in read_frames(one, 3)[1:]}
-        took = time.monotonic() - started
-        assert values(answers[1], 2) == [555, 1]
-        assert values(answers[2], 2) == [555, 2]
+        answers = read_frames(one, 3)[1:]
+        assert [a.request_id for a in answers] == ([2, 1] if CPUS > 1 else [1, 2])
+        by_id = {a.request_id: a for a in answers}
+        assert (values(by_id[1], 2), values(by_id[2], 1)) == ([555, 1], [2])
         assert values(read_frames(other, 2)[1], 1) == [3]
-    if CPUS > 1:
-        assert took < 2 * SLOW_S
 
 
 def test_many_batches_keep_their_ids(scorer: Path) -> None:
