@@ -139,13 +139,13 @@ def plumber(stack: ExitStack, folder: Path, library: Path | None = None) -> tupl
     raise TimeoutError("plumber did not start")
 
 
-def load(folder: Path, url: str, body: Path, connections: int, seconds: float) -> dict[str, float]:
+def load(folder: Path, url: str, body: Path, connections: int, seconds: int) -> dict[str, float]:
     """Return rate and latencies of a closed loop of wrk."""
     script = folder / "post.lua"
     script.write_text(LUA)
     done = subprocess.run(
         [
-            *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s"),
+            *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
             *("--latency", "-s", str(script), url),
         ],
         env={**os.environ, "BODY": str(body)},
@@ -266,7 +266,7 @@ def start(kind: str, folder: Path, image: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", default=list(CLASSES))
     parser.add_argument("--image", help="id of scorer-r, to time its start")
