@@ -69,14 +69,16 @@ def images(images_lock: Path) -> Iterator[Images]:
     every.client.close()
 
 
-@pytest.mark.parametrize(("name", "most"), [("scorer-python", 600), ("lab-python", 1200)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("scorer-python", 600), ("scorer-r", 600), ("lab-python", 1200)]
+)
 def test_images_are_small(images: Images, name: str, most: int) -> None:
     """As Docker counts them."""
     image = images.client.images.get(images.lock.current(name).id)
     assert image.attrs["Size"] <= most * MB
 
 
-@pytest.mark.parametrize("name", ["base", "scorer-python", "lab-python"])
+@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python"])
 def test_nobody_is_root_or_becomes_it(images: Images, name: str) -> None:
     """No user has rights, and no file gives any."""
     assert images.say(name, "id", "-u") == "10001"
@@ -88,7 +90,8 @@ def test_nobody_is_root_or_becomes_it(images: Images, name: str) -> None:
     assert image.labels["tiltyard.image.resolution"] == images.lock.sets[-1].resolution
 
 
-def test_a_scorer_can_neither_compile_nor_install(images: Images) -> None:
+@pytest.mark.parametrize("name", ["scorer-python", "scorer-r"])
+def test_a_scorer_can_neither_compile_nor_install(images: Images, name: str) -> None:
     """Nor does it have what could fetch something."""
     programs = (
         "cc",
@@ -105,13 +108,13 @@ def test_a_scorer_can_neither_compile_nor_install(images: Images) -> None:
         "git",
     )
     look = "; ".join(f"command -v {program}" for program in programs)
-    assert images.say("scorer-python", "sh", "-c", f"{look}; true") == ""
-    assert images.say("scorer-python", "sh", "-c", "python -m pip 2>&1 || true").endswith(
+    assert images.say(name, "sh", "-c", f"{look}; true") == ""
+    assert images.say(name, "sh", "-c", "python -m pip 2>&1 || true").endswith(
         "No module named pip"
     )
 
 
-@pytest.mark.parametrize("name", ["scorer-python", "lab-python"])
+@pytest.mark.parametrize("name", ["scorer-python", "scorer-r", "lab-python"])
 def test_packages_are_those_of_the_lock_file(images: Images, name: str) -> None:
     """The list inside names them, beside those of Debian, by which scanners look them up."""
     locked = dict(
@@ -121,8 +124,10 @@ def test_packages_are_those_of_the_lock_file(images: Images, name: str) -> None:
     own = found["pypi"].pop("tiltyard")
     assert own
     assert {n.replace(".", "-"): v for n, v in locked.items()}.items() >= found["pypi"].items()
-    assert {"numpy", "scikit-learn", "onnxruntime", "uvicorn"} <= found["pypi"].keys()
+    assert {"numpy", "uvicorn"} <= found["pypi"].keys()
+    assert ("scikit-learn" in found["pypi"]) == (name != "scorer-r") == ("pandas" in found["pypi"])
     assert {"libc6", "python3", "openssl"} <= found["deb"].keys()
+    assert ("r-cran-ranger" in found["deb"]) == name.endswith("-r")
 
 
 def test_lab_and_scorer_are_of_one_resolution(images: Images) -> None:
@@ -158,7 +163,7 @@ def test_what_people_and_runs_need_is_in_the_lab(images: Images) -> None:
     assert len(images.say("lab-python", "sh", "-c", look).split()) == len(programs)
 
 
-@pytest.mark.parametrize("name", ["base", "scorer-python", "lab-python"])
+@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python"])
 def test_nothing_of_the_build_is_left(images: Images, name: str) -> None:
     """No mirror, no certificate, no cache, no source."""
     left = "find /tmp /root /src /var/lib/apt/lists /var/cache/apt /var/log -type f 2>&1 || true"

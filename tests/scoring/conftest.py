@@ -1,10 +1,13 @@
 """Versions that the scoring tests share; each is built once."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from support.models import build_version_folder
+from support.rmodels import RModels
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,24 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("versions") / "mixed"
     build_version_folder("mixed", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def r_models(tmp_path_factory: pytest.TempPathFactory) -> RModels:
+    """What R made: rows, models and predictions."""
+    return RModels(tmp_path_factory.mktemp("r"))
+
+
+@pytest.fixture(scope="session")
+def r_versions(
+    r_models: RModels, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Return the folder of a version made by R, by its kind."""
+    folder = tmp_path_factory.mktemp("r-versions")
+
+    @cache
+    def version(kind: str) -> Path:
+        r_models.write(kind, folder / kind)
+        return folder / kind
+
+    return version

@@ -186,8 +186,8 @@ def test_labels_of_another_type_differ() -> None:
 
 def test_an_unknown_engine_lists_those_there_are() -> None:
     """The message names what could have been meant."""
-    with pytest.raises(NotFoundError, match=r"no engine 'r'\. Known: onnx, sklearn"):
-        engine_class("r")
+    with pytest.raises(NotFoundError, match=r"no engine 'cobol'\. Known: onnx, r, sklearn"):
+        engine_class("cobol")
 
 
 def test_a_version_without_a_graph_says_why(mixed: Path, tmp_path: Path) -> None:

@@ -286,7 +286,7 @@ def test_an_unknown_engine_lists_those_there_are(logistic: Path, tmp_path: Path)
     process = start_scorer(logistic, tmp_path / "s.sock", "--engine", "cobol")
     _, said = process.communicate(timeout=120)
     assert process.returncode == 3
-    assert said.strip() == "error: There is no engine 'cobol'. Known: onnx, sklearn."
+    assert said.strip() == "error: There is no engine 'cobol'. Known: onnx, r, sklearn."
 
 
 def test_too_little_memory_ends_it(logistic: Path, tmp_path: Path) -> None:

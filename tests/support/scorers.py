@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,11 @@ START_S = 120.0
 
 
 @contextmanager
-def running_scorer(folder: Path, path: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+def running_scorer(
+    folder: Path, path: Path, *options: str, own_group: bool = False
+) -> Iterator["subprocess.Popen[str]"]:
     """Start a scorer, wait until its socket is there, and end it at the end."""
-    process = start_scorer(folder, path, *options)
+    process = start_scorer(folder, path, *options, own_group=own_group)
     try:
         wait_for(path, process)
         yield process
@@ -25,11 +27,21 @@ def running_scorer(folder: Path, path: Path, *options: str) -> Iterator["subproc
         process.communicate()
 
 
-def start_scorer(folder: Path, path: Path, *options: str) -> "subprocess.Popen[str]":
+def start_scorer(
+    folder: Path,
+    path: Path,
+    *options: str,
+    own_group: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> "subprocess.Popen[str]":
     """Start a scorer without waiting for it."""
     command = (sys.executable, "-P", "-m", "tiltyard.scoring", "--folder", str(folder))
     return subprocess.Popen(
-        (*command, "--socket", str(path), *options), stderr=subprocess.PIPE, text=True
+        (*command, "--socket", str(path), *options),
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0 if own_group else None,
+        env=env,
     )
 
 

@@ -1,6 +1,7 @@
 """``python -m tiltyard.scoring``: serves one version's folder on a unix socket."""
 
 import argparse
+import contextlib
 import logging
 import os
 import resource
@@ -45,11 +46,12 @@ def _run(options: argparse.Namespace) -> None:
     manifest = verify_folder(options.folder)
     name = options.engine or manifest.engine
     engine = load_engine(name, options.folder, manifest)
-    repeat_golden(engine, read_golden(options.folder, manifest.signature))
-    if options.check:
-        return
-    hello = encode_hello(_hello(manifest, engine, options.version))
-    ScorerServer(BatchScorer(engine, manifest.signature), hello, options.socket).serve()
+    with contextlib.closing(engine):
+        repeat_golden(engine, read_golden(options.folder, manifest.signature))
+        if options.check:
+            return
+        hello = encode_hello(_hello(manifest, engine, options.version))
+        ScorerServer(BatchScorer(engine, manifest.signature), hello, options.socket).serve()
 
 
 def _hello(manifest: VersionManifest, engine: Engine, version: int | None) -> Hello:

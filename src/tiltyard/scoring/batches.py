@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from tiltyard.errors import TiltyardError
 from tiltyard.scoring import frames
 from tiltyard.scoring.engines.base import Engine, Scores
 from tiltyard.scoring.frames import Batch, ProtocolError
@@ -22,10 +23,14 @@ class BatchScorer:
     Args:
         engine: that scores them.
         signature: of its version.
+
+    Attributes:
+        lanes: so many threads may answer at once.
     """
 
     def __init__(self, engine: Engine, signature: Signature) -> None:
         numeric, others = split_columns(signature)
+        self.lanes = engine.lanes
         self._engine = engine
         self._doubles = len(numeric)
         self._others = len(others)
@@ -57,6 +62,9 @@ class BatchScorer:
             return _result(request_id, self._engine.score(batch.n, batch.numeric, batch.others))
         except RowError as error:
             return frames.encode_error(request_id, error.reason, error.row)
+        except TiltyardError as error:  # the engine has no row to blame
+            self._tell(error)
+            return frames.encode_error(request_id, error.message)
         except Exception as error:
             self._tell(error)
             return frames.encode_error(request_id, *self._blame(batch, error))

@@ -20,6 +20,7 @@ class Connection:
 
     Attributes:
         batches: complete batches that wait, oldest first.
+        scoring: how many more are being scored.
         closing: nothing more is read; it ends when all is answered and sent.
         dead: of no more use.
     """
@@ -28,6 +29,7 @@ class Connection:
         client.setblocking(False)
         self.socket = client
         self.batches: deque[Frame] = deque()
+        self.scoring = 0
         self.closing = False
         self.dead = False
         self._in = FrameBuffer()
@@ -47,7 +49,8 @@ class Connection:
     @property
     def done(self) -> bool:
         """Whether the connection can be closed."""
-        return self.dead or (self.closing and not self.batches and not self._out)
+        left = self.batches or self.scoring or self._out
+        return self.dead or (self.closing and not left)
 
     def read(self) -> int:
         """Take what has arrived; return how many batches are complete by it."""
@@ -65,6 +68,8 @@ class Connection:
 
     def send(self, frame: bytes | bytearray) -> None:
         """Send a frame, or keep what the client does not take yet."""
+        if self.dead:
+            return
         self._out += frame
         self.flush()
         if len(self._out) > WAITING_BYTES:

@@ -1,4 +1,4 @@
-"""The scorer's server: one thread, many clients, one batch at a time."""
+"""The scorer's server: many clients, one batch at a time, or one for each lane of the engine."""
 
 import contextlib
 import logging
@@ -14,6 +14,7 @@ from types import FrameType
 from tiltyard.errors import InvalidInputError
 from tiltyard.scoring.batches import BatchScorer
 from tiltyard.scoring.connection import Connection
+from tiltyard.scoring.lanes import Lanes
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,12 @@ PATH_BYTES = 100
 LINGER_S = 1.0
 """How long answers already written may take to be read when the scorer ends."""
 
+AT_HAND_S = 1.5
+"""How long the batches in lanes may take when the scorer ends."""
+
 ONLY_OWNER = 0o177
+
+WAKE_BYTES = 4096
 
 MAX_CLIENTS = 256
 """Further clients are turned away, so that descriptors never run out."""
@@ -29,6 +35,8 @@ MAX_CLIENTS = 256
 
 class ScorerServer:
     """Serves batches on a unix socket in the order in which they arrive over all clients.
+
+    Where the engine has lanes, answers come in the order in which they are ready.
 
     A client that is slow to read costs the others nothing: what it does not take is kept up to
     a bound, beyond which it is dropped.
@@ -46,6 +54,7 @@ class ScorerServer:
         self._selector = selectors.DefaultSelector()
         self._turns: deque[Connection] = deque()
         self._connections: set[Connection] = set()
+        self._lanes: Lanes | None = None
         self._stopping = False
 
     def serve(self) -> None:
@@ -55,10 +64,14 @@ class ScorerServer:
         inode = self._path.lstat().st_ino
         with wake, woken, listener, self._selector:
             self._wake_on_signals(wake, woken)
+            if self._scorer.lanes > 1:
+                self._lanes = Lanes(self._scorer.answer, self._scorer.lanes, wake)
             self._selector.register(listener, selectors.EVENT_READ, None)
             log.info("Serving on %s", self._path)
             while not self._stopping:
                 self._step(listener)
+            if self._lanes is not None:
+                self._lanes.end(AT_HAND_S)
             self._linger()
             signal.set_wakeup_fd(-1)
         _unlink_own(self._path, inode)
@@ -77,13 +90,25 @@ class ScorerServer:
             signal.signal(number, self.stop)
 
     def _step(self, listener: socket.socket) -> None:
-        for key, events in self._selector.select(0 if self._turns else None):
+        for key, events in self._selector.select(0 if self._turns and self._free else None):
             if key.fileobj is listener:
                 self._accept(listener)
             elif isinstance(key.data, Connection):
                 self._tend(key.data, events)
-        if self._turns and not self._stopping:
+            else:
+                key.data.recv(WAKE_BYTES)
+        self._deliver()
+        if self._turns and self._free and not self._stopping:
             self._answer(self._turns.popleft())
+
+    @property
+    def _free(self) -> bool:
+        return self._lanes is None or self._lanes.free
+
+    def _deliver(self) -> None:
+        if self._lanes is not None:
+            for connection in self._lanes.deliver():
+                self._watch(connection)
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -109,7 +134,10 @@ class ScorerServer:
         if connection.dead:
             return
         batch = connection.batches.popleft()
-        connection.send(self._scorer.answer(batch.request_id, batch.body))
+        if self._lanes is None:
+            connection.send(self._scorer.answer(batch.request_id, batch.body))
+        else:
+            self._lanes.start(connection, batch)
         self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:

@@ -107,9 +107,10 @@ class VersionManifest(Document):
     """``version.json`` of a version's folder.
 
     Attributes:
-        engine: what serves it by default: ``sklearn`` or ``onnx`` (later ``r``).
+        engine: what serves it by default: ``sklearn``, ``onnx`` or ``r``.
         engine_note: why it is that engine and no faster one.
-        dtypes: input → pandas dtype in which the estimator saw it, ``date`` for dates.
+        dtypes: input → pandas dtype in which the estimator saw it, ``date`` for dates; of an R
+            version R's type, see `scoring.engines.r.frames`.
         files: path in the folder → SHA-256, for all files but version.json itself.
         metrics: on the time-ordered hold-out, from the engine that serves.
         history_metrics: on the whole history.

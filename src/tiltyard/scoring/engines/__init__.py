@@ -11,9 +11,10 @@ from tiltyard.types.registry import VersionManifest
 ENGINES = {
     "sklearn": "tiltyard.scoring.engines.sklearn:SklearnEngine",
     "onnx": "tiltyard.scoring.engines.onnx:OnnxEngine",
+    "r": "tiltyard.scoring.engines.r.engine:REngine",
 }
 
-EXACT = frozenset({"sklearn"})
+EXACT = frozenset({"sklearn", "r"})
 """Engines that must repeat the training process's predictions to the bit."""
 
 

@@ -32,9 +32,11 @@ class Engine(ABC):
 
     Attributes:
         name: as in ``version.json``.
+        lanes: so many threads may score at once.
     """
 
     name: ClassVar[str]
+    lanes: int = 1
 
     @classmethod
     @abstractmethod
@@ -51,7 +53,11 @@ class Engine(ABC):
 
         Raises:
             RowError: naming a row that cannot be scored.
+            TiltyardError: no row is to blame.
         """
+
+    def close(self) -> None:  # noqa: B027  most engines hold nothing
+        """End what the engine has started; it scores no more."""
 
 
 class LoadError(TiltyardError):

@@ -41,7 +41,7 @@ class BatchColumns:
         """
         flat = np.frombuffer(numeric, dtype="<f8")
         matrix = flat.reshape(n, len(self.numeric)).astype(np.float64)
-        if not math.isfinite(np.add.reduce(flat)):  # a quick look; only then a thorough one
+        if math.isnan(np.minimum.reduce(flat, initial=0.0)):  # a quick look, then a thorough one
             self._check_missing_doubles(matrix)
         return matrix
 

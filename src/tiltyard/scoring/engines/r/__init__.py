@@ -1,0 +1,1 @@
+"""The R engine: ``Rscript`` workers on pipes, and what goes over them."""
