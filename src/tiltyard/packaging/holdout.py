@@ -45,9 +45,9 @@ def holdout_metrics(
     """
     if share == 0:
         return {}
-    earlier, later = _split(order, share)
+    earlier, later = split(order, share)
     task = Task.REGRESSION if signature.output.classes is None else Task.CLASSIFICATION
-    _check(values[earlier], task)
+    check_classes(values[earlier], task)
     fitted = clone(estimator).fit(inputs.frame.iloc[earlier], values[earlier])
     output = output_of(signature.output.name, task, fitted, values[earlier])
     own = signature.model_copy(update={"output": output})
@@ -55,7 +55,7 @@ def holdout_metrics(
     served = serve(fitted, own, inputs.dtypes, table, form) if form else None
     engine = served.engine if served else SklearnEngine(fitted, own, inputs.dtypes)
     scores = score_known(engine, own, table)
-    return metrics_of(signature, values[later], _spread(scores, output.classes, signature))
+    return metrics_of(signature, values[later], spread(scores, output.classes, signature))
 
 
 def metrics_of(
@@ -74,7 +74,12 @@ def time_order(times: "pd.Series[Any] | None", rows: int) -> NDArray[np.int64]:
     return np.argsort(times.to_numpy(), kind="stable").astype(np.int64)
 
 
-def _split(order: NDArray[np.int64], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split(order: NDArray[np.int64], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the earlier rows of an order, and the share of it that is held out.
+
+    Raises:
+        InvalidInputError: nothing is left on one side.
+    """
     cut = len(order) - round(len(order) * share)
     if not 0 < cut < len(order):
         raise InvalidInputError(
@@ -84,7 +89,12 @@ def _split(order: NDArray[np.int64], share: float) -> tuple[NDArray[np.int64], N
     return order[:cut], order[cut:]
 
 
-def _check(values: NDArray[Any], task: Task) -> None:
+def check_classes(values: NDArray[Any], task: Task) -> None:
+    """See that what a classifier learns from holds more than one class.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
     if task is Task.CLASSIFICATION and len(pd.unique(values)) == 1:
         raise InvalidInputError(
             f"The rows before the hold-out hold one class only ({values[0]!r}): give more history, "
@@ -92,7 +102,8 @@ def _check(values: NDArray[Any], task: Task) -> None:
         )
 
 
-def _spread(scores: Scores, classes: tuple[Label, ...] | None, signature: Signature) -> Scores:
+def spread(scores: Scores, classes: tuple[Label, ...] | None, signature: Signature) -> Scores:
+    """Return scores with a probability for each class of the signature, not only for ``classes``."""
     wanted = signature.output.classes
     if scores.probabilities is None or classes is None or wanted is None or classes == wanted:
         return scores
