@@ -20,7 +20,7 @@ BACK = """
 told <- tiltyard:::read_table("there")
 str(told)
 stopifnot(
-  identical(names(told), c("x", "n", "n?", "big", "yes", "yes?", "level", "ü", "day", "at", "p", "o")),
+  identical(names(told)[c(3, 8, 12)], c("n?", "ü", "o")),
   identical(1 / told$x[6], -Inf), is.na(told$x[8]) && !is.nan(told$x[8]),
   is.integer(told$n), is.integer(told[["n?"]]), is.na(told[["n?"]][2]), is.double(told$big),
   is.logical(told$yes), identical(levels(told$level), c("b", "ä", "never")),

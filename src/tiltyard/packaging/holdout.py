@@ -103,7 +103,7 @@ def check_classes(values: NDArray[Any], task: Task) -> None:
 
 
 def spread(scores: Scores, classes: tuple[Label, ...] | None, signature: Signature) -> Scores:
-    """Return scores with a probability for each class of the signature, not only for ``classes``."""
+    """Return scores with a probability for each of the signature's classes, 0 for unknown ones."""
     wanted = signature.output.classes
     if scores.probabilities is None or classes is None or wanted is None or classes == wanted:
         return scores

@@ -19,11 +19,22 @@ helper <- function() {
     session$log <- tempfile("tiltyard-", fileext = ".log")
     session$process <- processx::process$new(
       python(), c("-P", "-m", "tiltyard.packaging.r"), stdin = "|", stdout = "|",
-      stderr = session$log, encoding = "UTF-8"
+      stderr = session$log, encoding = "UTF-8", env = surroundings()
     )
     session$of <- Sys.getpid()
   }
   session$process
+}
+
+# R puts its own folders before the libraries of other programs, and Python would load a wrong one.
+surroundings <- function() {
+  all <- Sys.getenv()
+  settings <- stats::setNames(as.character(all), names(all))
+  paths <- strsplit(settings["LD_LIBRARY_PATH"], ":", fixed = TRUE)[[1]]
+  own <- startsWith(paths, R.home()) | startsWith(paths, "/usr/lib")
+  kept <- paste(paths[!is.na(paths) & !own], collapse = ":")
+  settings <- settings[names(settings) != "LD_LIBRARY_PATH"]
+  c(settings, if (nzchar(kept)) c(LD_LIBRARY_PATH = kept))
 }
 
 #' Ends the session's helper process; the next verb starts another.
@@ -90,10 +101,22 @@ last_words <- function() {
 answered <- function(folder) {
   told <- jsonlite::fromJSON(file.path(folder, "answer.json"), simplifyVector = FALSE)
   if (!is.null(told$error)) stop_with(told$error$message, told$error$code, told$error$details)
-  if (is.null(told$table)) return(simplified(told$value))
+  if (is.null(told$table)) return(record(simplified(told$value)))
   frame <- read_table(file.path(folder, "answer"))
   for (name in names(told$attributes)) attr(frame, name) <- told$attributes[[name]]
   frame
+}
+
+record <- function(value) {
+  if (is.list(value)) class(value) <- "tiltyard_record"
+  value
+}
+
+#' @export
+print.tiltyard_record <- function(x, ...) {
+  known <- Filter(Negate(is.null), unclass(x))
+  utils::str(known[lengths(known) > 0], no.list = TRUE, give.attr = FALSE, give.head = FALSE)
+  invisible(x)
 }
 
 # Lists of plain values of one kind become vectors; null becomes NULL.

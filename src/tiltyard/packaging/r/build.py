@@ -18,8 +18,8 @@ from tiltyard.errors import InvalidInputError
 from tiltyard.packaging.calls import in_call_types
 from tiltyard.packaging.columns import features_of, numbers_of, times_of
 from tiltyard.packaging.dtypes import normalise
-from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
 from tiltyard.packaging.facts import with_range
+from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
 from tiltyard.packaging.golden import write_golden
 from tiltyard.packaging.histograms import histograms
 from tiltyard.packaging.holdout import check_classes, metrics_of, split, spread, time_order
@@ -30,12 +30,11 @@ from tiltyard.packaging.signatures import Inputs, check_policies, infer_inputs
 from tiltyard.packaging.tables import input_table
 from tiltyard.packaging.targets import output_of, target_values
 from tiltyard.scoring.engines.base import LoadError
-from tiltyard.scoring.engines.r import REngine
+from tiltyard.scoring.engines.r.engine import MODEL_FILE, REngine
 from tiltyard.scoring.tables import pack_table, scores_columns, write_table
 from tiltyard.types.registry import Provenance, VersionManifest
 from tiltyard.types.schema import CallSchema, ColumnType, Signature, Task
 
-MODEL = "model.rds"
 EARLIER = "earlier"
 """Folder of the model that was fitted on the rows before the hold-out."""
 CODE = "code"
@@ -165,7 +164,7 @@ class _Draft:
             files={},
             created_at=datetime.now(UTC),
         )
-        engine = REngine.load(folder, manifest)
+        engine = REngine(folder, manifest, workers=1)
         try:
             yield engine
         finally:
@@ -183,7 +182,7 @@ def _task(frame: pd.DataFrame, options: Options) -> Task:
 
 
 def _copy(source: Path, folder: Path) -> None:
-    shutil.copyfile(source / MODEL, folder / MODEL)
+    shutil.copyfile(source / MODEL_FILE, folder / MODEL_FILE)
     if (source / CODE).is_dir():
         shutil.copytree(source / CODE, folder / CODE)
 

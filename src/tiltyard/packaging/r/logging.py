@@ -45,9 +45,7 @@ def log_model(
         frame.attrs["history_digest"] = digest
     fitted = Fitted(Path(folder), table.types, dict(libraries))
 
-    def build(
-        folder: Path, frame: pd.DataFrame, options: Options, **known: Any
-    ) -> VersionManifest:
+    def build(folder: Path, frame: pd.DataFrame, options: Options, **known: Any) -> VersionManifest:
         return build_r_version(fitted, folder, frame, options, **known)
 
     logged = log_version(

@@ -8,7 +8,6 @@ import pandas as pd
 from tiltyard.client import verbs
 from tiltyard.client.connect import connect
 from tiltyard.errors import InvalidInputError
-from tiltyard.packaging.r.logging import log_model
 from tiltyard.packaging.r.reading import RTable
 from tiltyard.types.schema import ColumnType
 
@@ -28,6 +27,8 @@ def call_verb(name: str, arguments: Arguments, table: RTable | None) -> Any:
         TiltyardError: whatever the verb raises.
     """
     if name == "log_model" and table is not None:
+        from tiltyard.packaging.r.logging import log_model  # noqa: PLC0415  slow to import
+
         return log_model(table, **arguments)
     if table is not None:
         return _OF_TABLES[name](table.frame, arguments)
