@@ -1,18 +1,13 @@
 """``log_model`` in R: every kind of model becomes a version that Python judges and serves."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.control import Control, make_home, serve
 from support.r import R
 from tiltyard.packaging.folder import verify_folder
-from tiltyard.scoring.engines.r.engine import REngine
-from tiltyard.scoring.golden import read_golden
-from tiltyard.scoring.tables import pack_table, read_table
+from tiltyard.scoring.tables import read_table
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +18,7 @@ rides <- data.frame(
   at = as.POSIXct("2024-01-01", tz = "UTC") + 3600 * seq_len(n),
   x = rnorm(n), huge = 1e300 * runif(n), tiny = 5e-324 * seq_len(n), k = sample(9L, n, TRUE),
   id = 2^31 + seq_len(n), yes = runif(n) > 0.5, day = as.Date("2024-01-01") + seq_len(n),
-  weather = factor(sample(c("sonnig", "Bö", "雨"), n, TRUE), levels = c("雨", "Bö", "sonnig", "nie"))
+  weather = factor(sample(c("sonnig", "Bö", "雨"), n, TRUE), c("雨", "Bö", "sonnig", "nie"))
 )
 rides$x[3] <- NA
 rides$bikers <- 10 * rides$k + ifelse(is.na(rides$x), 0, rides$x) + as.integer(rides$weather)

@@ -50,7 +50,7 @@ def frame() -> pd.DataFrame:
             "level": pd.Categorical(["ä", "b", None, *["b"] * (rows - 3)], ["b", "ä", "never"]),
             "ü": ["日本", "", None, *["a\nb"] * (rows - 3)],
             "day": [date(1, 1, 1), date(2024, 2, 29), None, *[date(1969, 12, 31)] * (rows - 3)],
-            "at": pd.to_datetime(
+            "at": pd.Series(
                 [datetime(2106, 1, 1, 0, 0, 0, 1, UTC), None, *[datetime(1, 1, 1, tzinfo=UTC)] * 6]
             ).astype("datetime64[us, UTC]"),
             "p": [{"a": i / 7, "b": 1 - i / 7} for i in range(rows)],

@@ -17,7 +17,7 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPED = re.compile(r'[\\"\x00-\x1f\x7f]')
 
 
-class RTranslator(Translator):
+class RTranslator(Translator):  # type: ignore[misc]
     """papermill's translator, of which the stock one changes most values.
 
     Whole numbers are integers, or doubles beyond 2^31; lists of one kind are vectors, null in them

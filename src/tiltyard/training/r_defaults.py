@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-
 UNKNOWN = object()
 """Stands for a default that is computed."""
 
@@ -141,5 +140,3 @@ def _text(word: str) -> str:
         return chr(int(code, 16)) if code else _PLAIN.get(found[1], found[1])
 
     return _ESCAPE.sub(plain, word)
-
-
