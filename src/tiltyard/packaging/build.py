@@ -23,7 +23,8 @@ from tiltyard.packaging.facts import libraries, plain_parameters, with_range
 from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
 from tiltyard.packaging.golden import golden_rows, write_golden
 from tiltyard.packaging.histograms import histograms
-from tiltyard.packaging.holdout import holdout_metrics, metrics_of, time_order
+from tiltyard.packaging.holdout import holdout_metrics
+from tiltyard.packaging.judging import metrics_of, time_order
 from tiltyard.packaging.options import Options
 from tiltyard.packaging.probes import decide_unknown_levels
 from tiltyard.packaging.scores import score_known

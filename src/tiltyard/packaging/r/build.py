@@ -22,7 +22,7 @@ from tiltyard.packaging.facts import with_range
 from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
 from tiltyard.packaging.golden import write_golden
 from tiltyard.packaging.histograms import histograms
-from tiltyard.packaging.holdout import check_classes, metrics_of, split, spread, time_order
+from tiltyard.packaging.judging import check_classes, metrics_of, split, spread, time_order
 from tiltyard.packaging.options import Options
 from tiltyard.packaging.probes import decide_unknown_levels
 from tiltyard.packaging.scores import score_known
