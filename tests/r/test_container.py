@@ -35,7 +35,7 @@ def settings(tmp_path: Path, images_lock: Path) -> Iterator[Settings]:
     settings = Settings(
         home=tmp_path / "home",
         runtime="docker",
-        docker={"subnet": "172.30.87.0/24"},
+        docker={"subnet": "10.213.87.0/24"},
         images={"lock": str(images_lock)},
         runner={"memory_mb": 1024, "disk_mb": 50},
     )

@@ -62,12 +62,12 @@ write_values <- function(values, path) {
 
 write_text <- function(column, name, path) {
   attributes(column) <- NULL
-  texts <- enc2utf8(column)
-  wrong <- which(!is.na(texts) & !validUTF8(texts))
+  wrong <- which(!is.na(column) & !validEnc(column))
   if (length(wrong)) stop_with(paste0(
     "Column '", name, "' holds text of an unknown encoding in row ", wrong[[1]],
     ": tell it by Encoding() or iconv()."
   ), "invalid_input", list(column = name))
+  texts <- enc2utf8(column)
   lengths <- nchar(texts, type = "bytes")
   lengths[is.na(column)] <- -1L
   write_values(as.integer(lengths), path)
