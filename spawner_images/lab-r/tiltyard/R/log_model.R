@@ -2,7 +2,8 @@
 #'
 #' `fit` is called twice: with the earlier rows, for metrics on the later ones, and with all rows, for
 #' the version. It gets the inputs and the target: doubles, integers, logicals, factors, text, `Date`
-#' and `POSIXct` in UTC, as a scorer holds them; NaN is `NA`, an ordered factor a plain one.
+#' and `POSIXct` in UTC, as a scorer holds them; NaN is `NA`, an ordered factor a plain one. A target
+#' of text is a factor of the classes that occur.
 #'
 #' lm, glm, rpart, randomForest, ranger, glmnet, multinom and caret's models predict by themselves;
 #' for any other give `predict`. Classification: `predict` returns a matrix or data frame of
@@ -53,9 +54,9 @@ log_model <- function(fit, data = NULL, model, target = NULL, task = NULL, event
   if (is.null(features)) features <- setdiff(names(data), c(target, event_time))
   data <- as_served(data[intersect(c(features, target, event_time), names(data))])
   learnt <- data[intersect(c(features, target), names(data))]
-  fitted <- fit(learnt)
+  fitted <- fit(with_classes(learnt, target))
   earlier <- earlier_rows(data, event_time, target, task, holdout)
-  before <- if (!is.null(earlier)) fit(learnt[earlier, , drop = FALSE])
+  before <- if (!is.null(earlier)) fit(with_classes(learnt[earlier, , drop = FALSE], target))
   answer <- ask("log_model", list(
     model = model, target = target, task = task, event_time = event_time, features = I(features),
     parameters = named(as.list(parameters)), holdout = holdout,
@@ -87,6 +88,14 @@ as_served <- function(data) {
     data[[name]] <- column
   }
   data
+}
+
+# Most of R's classifiers want a factor, and some none of its levels empty.
+with_classes <- function(learnt, target) {
+  column <- learnt[[target]]
+  if (is.character(column)) column <- factor(column, sort(unique(column), method = "radix"))
+  if (is.factor(column)) learnt[[target]] <- droplevels(column)
+  learnt
 }
 
 # Places of the rows before the hold-out; NULL where there is none, or none is possible.

@@ -26,3 +26,10 @@ test_that("a function keeps only what it names", {
   expect_identical(ls(environment(kept)), "factor")
   expect_identical(kept(NULL, list(x = 3)), 6)
 })
+
+test_that("classes are those that occur", {
+  data <- data.frame(y = c("b", "a"), z = factor(c("b", "b"), c("a", "b")))
+  expect_identical(with_classes(data, "y")$y, factor(c("b", "a"), c("a", "b")))
+  expect_identical(levels(with_classes(data, "z")$z), "b")
+  expect_identical(with_classes(data.frame(y = 1:2), "y")$y, 1:2)
+})
