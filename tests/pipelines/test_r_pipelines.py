@@ -40,7 +40,7 @@ def test_both_languages_prepare_the_same_history(prepared: Control) -> None:
     assert client.model("bikeshare").call_schema.column("weathersit") == levels
 
 
-@pytest.mark.parametrize("estimator", ["forest", "tree", "linear"])
+@pytest.mark.parametrize("estimator", ["forest", "linear"])
 def test_versions_of_bikeshare(prepared: Control, estimator: str) -> None:
     """Of the same model as Python's; the linear one carries its helper."""
     version = _trained(prepared, "bikeshare", estimator=estimator, n_estimators=50)
@@ -58,16 +58,6 @@ def test_versions_of_shuttle(prepared: Control) -> None:
     assert manifest.metrics["f1"] > 0.99
     assert manifest.signature.output.classes == (0, 1)
     assert manifest.signature.output.probabilities
-
-
-def test_an_error_of_r_is_the_runs(prepared: Control) -> None:
-    """In R's words."""
-    request = RunRequest(
-        kind=RunKind.TRAIN, pipeline="shuttle-r", parameters={"estimator": "oracle"}
-    )
-    run = finish(prepared, request, RUN_S)
-    assert run.state is RunState.FAILED
-    assert "estimator is one of logistic, forest, tree, not oracle" in (run.error or "")
 
 
 def _prepare(control: Control, pipeline: str) -> None:
