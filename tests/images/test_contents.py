@@ -70,7 +70,8 @@ def images(images_lock: Path) -> Iterator[Images]:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("scorer-python", 600), ("scorer-r", 600), ("lab-python", 1200)]
+    ("name", "most"),
+    [("scorer-python", 600), ("scorer-r", 600), ("lab-python", 1200), ("lab-r", 1200)],
 )
 def test_images_are_small(images: Images, name: str, most: int) -> None:
     """As Docker counts them."""
@@ -78,7 +79,7 @@ def test_images_are_small(images: Images, name: str, most: int) -> None:
     assert image.attrs["Size"] <= most * MB
 
 
-@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python"])
+@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python", "lab-r"])
 def test_nobody_is_root_or_becomes_it(images: Images, name: str) -> None:
     """No user has rights, and no file gives any."""
     assert images.say(name, "id", "-u") == "10001"
@@ -114,7 +115,7 @@ def test_a_scorer_can_neither_compile_nor_install(images: Images, name: str) -> 
     )
 
 
-@pytest.mark.parametrize("name", ["scorer-python", "scorer-r", "lab-python"])
+@pytest.mark.parametrize("name", ["scorer-python", "scorer-r", "lab-python", "lab-r"])
 def test_packages_are_those_of_the_lock_file(images: Images, name: str) -> None:
     """The list inside names them, beside those of Debian, by which scanners look them up."""
     locked = dict(
@@ -130,13 +131,16 @@ def test_packages_are_those_of_the_lock_file(images: Images, name: str) -> None:
     assert ("r-cran-ranger" in found["deb"]) == name.endswith("-r")
 
 
-def test_lab_and_scorer_are_of_one_resolution(images: Images) -> None:
+@pytest.mark.parametrize("language", ["python", "r"])
+def test_lab_and_scorer_are_of_one_resolution(images: Images, language: str) -> None:
     """The scorer's packages are the lab's, to the very layers."""
-    scorer, lab = (images.packages(name)["pypi"] for name in ("scorer-python", "lab-python"))
-    assert scorer.items() <= lab.items()
+    names = (f"scorer-{language}", f"lab-{language}")
+    scorer, lab = (images.packages(name) for name in names)
+    assert scorer["pypi"].items() <= lab["pypi"].items()
+    assert scorer["deb"].items() <= lab["deb"].items()
     first, second = (
         images.client.images.get(images.lock.current(name).id).attrs["RootFS"]["Layers"]
-        for name in ("scorer-python", "lab-python")
+        for name in names
     )
     shared = [a for a, b in zip(first, second, strict=False) if a == b]
     assert len(shared) == len(first) - 2  # all but the project itself and the list
@@ -163,7 +167,20 @@ def test_what_people_and_runs_need_is_in_the_lab(images: Images) -> None:
     assert len(images.say("lab-python", "sh", "-c", look).split()) == len(programs)
 
 
-@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python"])
+def test_what_rs_people_and_runs_need_is_in_their_lab(images: Images) -> None:
+    """R's kernel and package, JupyterLab, papermill; R finds its Python."""
+    imports = (
+        "import jupyterlab, papermill, tiltyard.packaging.r.logging, tiltyard.training.notebook; "
+        "print(1)"
+    )
+    assert images.say("lab-r", "python", "-W", "ignore", "-c", imports).endswith("1")
+    kernels = "HOME=/tmp jupyter kernelspec list && command -v git start-lab jupyterhub-singleuser"
+    assert "share/jupyter/kernels/ir" in images.say("lab-r", "sh", "-c", kernels)
+    asked = "library(tiltyard); tryCatch(read_lake('DROP x'), tiltyard_invalid_input = print)"
+    assert "read-only" in images.say("lab-r", "Rscript", "-e", asked)
+
+
+@pytest.mark.parametrize("name", ["base", "scorer-python", "scorer-r", "lab-python", "lab-r"])
 def test_nothing_of_the_build_is_left(images: Images, name: str) -> None:
     """No mirror, no certificate, no cache, no source."""
     left = "find /tmp /root /src /var/lib/apt/lists /var/cache/apt /var/log -type f 2>&1 || true"

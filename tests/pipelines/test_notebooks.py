@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tiltyard.training.pipelines import declared_parameters, read_notebook
+from tiltyard.training.pipelines import declared_parameters, language_of, read_notebook
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 NOTEBOOKS = sorted(PIPELINES.glob("*/*.ipynb"))
@@ -22,9 +22,10 @@ def notebook(request: pytest.FixtureRequest) -> Any:
 
 
 def test_every_pipeline_prepares_and_trains() -> None:
-    """Two notebooks for each data set."""
+    """Two notebooks for each data set and language."""
     names = {(path.parent.name, path.stem) for path in NOTEBOOKS}
-    assert names == {(p, s) for p in ("bikeshare", "shuttle") for s in ("prepare", "train")}
+    pipelines = ("bikeshare", "bikeshare-r", "shuttle", "shuttle-r")
+    assert names == {(p, s) for p in pipelines for s in ("prepare", "train")}
 
 
 def test_no_outputs_are_kept(notebook: Any) -> None:
@@ -55,6 +56,7 @@ def test_parameters_say_what_they_mean(notebook: Any) -> None:
     assert all(parameter.literal for parameter in declared.values())
 
 
-def test_the_kernel_is_plain_python(notebook: Any) -> None:
+def test_the_kernel_is_plain_python_or_r(notebook: Any) -> None:
     """No name of somebody's own environment."""
-    assert notebook.metadata.kernelspec.name == "python3"
+    language = language_of(notebook)
+    assert notebook.metadata.kernelspec.name == {"python": "python3", "r": "ir"}[language]

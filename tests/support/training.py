@@ -23,22 +23,35 @@ _KERNEL = {
 }
 
 
-def write_notebook(path: Path, cells: Sequence[str], parameters: str = "") -> None:
+_R_KERNEL = {
+    "kernelspec": {"name": "ir", "display_name": "R", "language": "R"},
+    "language_info": {"name": "R"},
+}
+
+
+def write_notebook(
+    path: Path, cells: Sequence[str], parameters: str = "", *, language: str = "python"
+) -> None:
     """Write a notebook; a cell that begins with ``# `` is Markdown."""
     made = [_cell(text) for text in cells]
     if parameters:
         made.insert(0, v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))  # type: ignore[no-untyped-call]
     path.parent.mkdir(parents=True, exist_ok=True)
-    notebook = v4.new_notebook(cells=made, metadata=_KERNEL)  # type: ignore[no-untyped-call]
+    notebook = v4.new_notebook(cells=made, metadata=_R_KERNEL if language == "r" else _KERNEL)  # type: ignore[no-untyped-call]
     write(notebook, str(path))  # type: ignore[no-untyped-call]
 
 
 def make_pipeline(
-    root: Path, cells: Sequence[str], parameters: str = "", *, step: str = "train"
+    root: Path,
+    cells: Sequence[str],
+    parameters: str = "",
+    *,
+    step: str = "train",
+    language: str = "python",
 ) -> Notebook:
     """Write a pipeline named ``demo`` with one notebook."""
     path = root / "demo" / f"{step}.ipynb"
-    write_notebook(path, cells, parameters)
+    write_notebook(path, cells, parameters, language=language)
     return Notebook("demo", step, path)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from tiltyard.cli.checks_r import check_r
 from tiltyard.cli.checks_running import RUNNING_CHECKS
 from tiltyard.cli.findings import Check, Finding
 from tiltyard.cli.home import FORMAT, holder
@@ -167,5 +168,13 @@ def _format(settings: Settings) -> Finding:
 
 CHECKS: tuple[Check, ...] = (
     *(check_python, check_packages, check_home, check_runtime_dir),
-    *(check_registry, check_lake, check_pipelines, check_docker, check_proxy, *RUNNING_CHECKS),
+    *(
+        check_registry,
+        check_lake,
+        check_pipelines,
+        check_docker,
+        check_r,
+        check_proxy,
+        *RUNNING_CHECKS,
+    ),
 )

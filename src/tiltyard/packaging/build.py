@@ -17,12 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 from tiltyard.errors import InvalidInputError
 from tiltyard.packaging.calls import in_call_types
 from tiltyard.packaging.code import check_modules, copy_code
+from tiltyard.packaging.columns import features_of, numbers_of, times_of
 from tiltyard.packaging.dtypes import normalise
 from tiltyard.packaging.facts import libraries, plain_parameters, with_range
 from tiltyard.packaging.folder import PREDICTIONS_FILE, seal
 from tiltyard.packaging.golden import golden_rows, write_golden
 from tiltyard.packaging.histograms import histograms
-from tiltyard.packaging.holdout import holdout_metrics, metrics_of, time_order
+from tiltyard.packaging.holdout import holdout_metrics
+from tiltyard.packaging.judging import metrics_of, time_order
 from tiltyard.packaging.options import Options
 from tiltyard.packaging.probes import decide_unknown_levels
 from tiltyard.packaging.scores import score_known
@@ -68,11 +70,11 @@ def build_version(
     task = task_of(estimator, options.task)
     frame = frame.reset_index(drop=True)
     history = frame if history is None else history
-    inputs = infer_inputs(frame[_features(estimator, frame, options)])
+    inputs = infer_inputs(frame[features_of(frame, options, _named(estimator))])
     if calls is not None:
         inputs = in_call_types(inputs, calls)
     values = target_values(frame, options.target, task)
-    times = None if options.event_time is None else _times(frame, options.event_time)
+    times = times_of(frame, options.event_time)
     fitted = _fitted(estimator, inputs.frame, values, refit=options.refit)
     folder.mkdir()
     check_modules(fitted, copy_code(options.code, folder / sklearn_engine.CODE))
@@ -104,36 +106,16 @@ def build_version(
         parameters=plain_parameters(estimator, options.parameters),
         metrics=metrics,
         history_metrics=metrics_of(signature, truth, past),
-        histograms=histograms(_numbers(inputs, signature, values)),
+        histograms=histograms(numbers_of(inputs, signature, values)),
         provenance=with_range(provenance or Provenance(), times),
         libraries=libraries(),
         created_at=datetime.now(UTC),
     )
 
 
-def _features(estimator: Any, frame: pd.DataFrame, options: Options) -> list[str]:
-    features = options.features
-    if features is None and hasattr(estimator, "feature_names_in_"):
-        features = [str(name) for name in estimator.feature_names_in_]
-    if features is None:
-        features = [n for n in frame.columns if n not in {options.target, options.event_time}]
-    if options.target in features:
-        raise InvalidInputError(f"The target {options.target!r} cannot be an input too.")
-    if missing := [name for name in features if name not in frame.columns]:
-        raise InvalidInputError(
-            f"The history has no column {missing[0]!r}; it has "
-            f"{', '.join(map(str, frame.columns))}."
-        )
-    return list(features)
-
-
-def _times(frame: pd.DataFrame, event_time: str) -> "pd.Series[Any]":
-    if event_time not in frame.columns:
-        raise InvalidInputError(f"The history has no event time {event_time!r}.")
-    found = normalise(event_time, frame[event_time])
-    if found.kind is not ColumnType.DATETIME:
-        raise InvalidInputError(f"Event time {event_time!r} holds {found.kind}, not times.")
-    return found.series
+def _named(estimator: Any) -> list[str] | None:
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
 
 
 def _fitted(estimator: Any, inputs: pd.DataFrame, values: NDArray[Any], *, refit: bool) -> Any:
@@ -180,11 +162,3 @@ def _write_models(folder: Path, fitted: Any, served: Served) -> None:
     joblib.dump(fitted, folder / sklearn_engine.MODEL_FILE)
     if served.graph is not None:
         (folder / onnx_engine.MODEL_FILE).write_bytes(served.graph.model)
-
-
-def _numbers(inputs: Inputs, signature: Signature, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    kinds = {ColumnType.INT64, ColumnType.FLOAT64}
-    numbers = {c.name: inputs.frame[c.name].to_numpy() for c in inputs.columns if c.type in kinds}
-    if signature.output.type is ColumnType.FLOAT64:
-        numbers[signature.output.name] = values
-    return numbers

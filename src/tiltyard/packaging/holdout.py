@@ -3,20 +3,17 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from tiltyard.errors import InvalidInputError
-from tiltyard.evaluation.metrics import metrics_for
+from tiltyard.packaging.judging import check_classes, metrics_of, split, spread
 from tiltyard.packaging.scores import score_known
 from tiltyard.packaging.serving import serve
 from tiltyard.packaging.signatures import Inputs
 from tiltyard.packaging.tables import input_table
 from tiltyard.packaging.targets import output_of
-from tiltyard.scoring.engines.base import Scores
 from tiltyard.scoring.engines.sklearn import SklearnEngine
-from tiltyard.types.schema import Label, Signature, Task
+from tiltyard.types.schema import Signature, Task
 
 
 def holdout_metrics(
@@ -45,9 +42,9 @@ def holdout_metrics(
     """
     if share == 0:
         return {}
-    earlier, later = _split(order, share)
+    earlier, later = split(order, share)
     task = Task.REGRESSION if signature.output.classes is None else Task.CLASSIFICATION
-    _check(values[earlier], task)
+    check_classes(values[earlier], task)
     fitted = clone(estimator).fit(inputs.frame.iloc[earlier], values[earlier])
     output = output_of(signature.output.name, task, fitted, values[earlier])
     own = signature.model_copy(update={"output": output})
@@ -55,48 +52,4 @@ def holdout_metrics(
     served = serve(fitted, own, inputs.dtypes, table, form) if form else None
     engine = served.engine if served else SklearnEngine(fitted, own, inputs.dtypes)
     scores = score_known(engine, own, table)
-    return metrics_of(signature, values[later], _spread(scores, output.classes, signature))
-
-
-def metrics_of(
-    signature: Signature, actual: "NDArray[Any] | pd.Series[Any]", scores: Scores
-) -> dict[str, Any]:
-    """Return the metrics of predictions."""
-    classes = signature.output.classes
-    task = Task.REGRESSION if classes is None else Task.CLASSIFICATION
-    return metrics_for(task, actual.tolist(), list(scores.values), scores.probabilities, classes)
-
-
-def time_order(times: "pd.Series[Any] | None", rows: int) -> NDArray[np.int64]:
-    """Return positions of rows by their time; without times the order in which they stand."""
-    if times is None:
-        return np.arange(rows, dtype=np.int64)
-    return np.argsort(times.to_numpy(), kind="stable").astype(np.int64)
-
-
-def _split(order: NDArray[np.int64], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    cut = len(order) - round(len(order) * share)
-    if not 0 < cut < len(order):
-        raise InvalidInputError(
-            f"holdout={share} of {len(order)} rows leaves nothing on one side: give a share "
-            "between 0 and 1, or 0 for no hold-out."
-        )
-    return order[:cut], order[cut:]
-
-
-def _check(values: NDArray[Any], task: Task) -> None:
-    if task is Task.CLASSIFICATION and len(pd.unique(values)) == 1:
-        raise InvalidInputError(
-            f"The rows before the hold-out hold one class only ({values[0]!r}): give more history, "
-            "a smaller holdout=…, or holdout=0 for no hold-out metrics."
-        )
-
-
-def _spread(scores: Scores, classes: tuple[Label, ...] | None, signature: Signature) -> Scores:
-    wanted = signature.output.classes
-    if scores.probabilities is None or classes is None or wanted is None or classes == wanted:
-        return scores
-    # A class that first occurs in the hold-out had no chance in the clone's eyes.
-    spread = np.zeros((len(scores.values), len(wanted)))
-    spread[:, [wanted.index(c) for c in classes]] = scores.probabilities
-    return Scores(scores.values, spread)
+    return metrics_of(signature, values[later], spread(scores, output.classes, signature))

@@ -75,10 +75,12 @@ def _reason(engine: Engine, signature: Signature, row: pa.Table, name: str) -> s
         # An encoder that ignores unknown levels says so; here that is the very question.
         warnings.simplefilter("ignore")
         try:
-            engine.score(*pack_table(signature, _with_level(signature, row, name, UNSEEN)))
+            scores = engine.score(*pack_table(signature, _with_level(signature, row, name, UNSEEN)))
         except Exception as error:
             return str(error).strip().split("\n", maxsplit=1)[0]
-    return None
+    value = scores.values[0]
+    missing = value is None or value != value  # noqa: PLR0124  NaN
+    return "it predicts nothing" if missing else None
 
 
 def _with_level(signature: Signature, row: pa.Table, name: str, level: str) -> pa.Table:

@@ -58,7 +58,10 @@ def target_values(frame: pd.DataFrame, target: str, task: Task) -> NDArray[Any]:
 
 
 def output_of(target: str, task: Task, estimator: Any, values: NDArray[Any]) -> Output:
-    """Return the output of a fitted estimator; classes are in the order of probabilities."""
+    """Return the output of a fitted estimator; classes are in the order of probabilities.
+
+    None as estimator is a model of another language: classes are those of the values.
+    """
     if task is Task.REGRESSION:
         return Output(name=target, type=ColumnType.FLOAT64)
     found = getattr(estimator, "classes_", np.unique(values))

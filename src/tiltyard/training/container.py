@@ -20,12 +20,14 @@ from tiltyard.training.folder import RunFolder
 from tiltyard.training.job import Job
 from tiltyard.training.keys import image_digest
 from tiltyard.training.lakes import lake_in_container
+from tiltyard.training.pipelines import PYTHON
 from tiltyard.training.place import notebook_environment
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-IMAGE = "lab-python"
+IMAGE = "lab-"
+"""With the language behind it, the name of the image."""
 USER = 10001
 """User and group inside where Tiltyard runs as root: the images' own."""
 TMP_MB = 512
@@ -40,15 +42,16 @@ class ContainerPlace:
 
     Args:
         settings: of the runner.
+        language: of the notebooks.
 
     Raises:
         NotFoundError: no image is recorded.
         IntegrityError: the record is damaged.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, language: str = PYTHON) -> None:
         self._settings = settings
-        self._image = read_lock(settings.images_lock).current(IMAGE)
+        self._image = read_lock(settings.images_lock).current(f"{IMAGE}{language}")
         self._lake = lake_in_container(settings)
 
     @property

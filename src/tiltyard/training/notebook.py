@@ -16,11 +16,13 @@ from typing import Any, TextIO
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
+from papermill.translators import papermill_translators
 from traitlets.config import Config
 
 from tiltyard.training.job import Job
-from tiltyard.training.pipelines import read_notebook
+from tiltyard.training.pipelines import R_KERNEL, read_notebook
 from tiltyard.training.processes import RUN_DIR, kill_all
+from tiltyard.training.r_code import RTranslator
 
 LOG_BYTES = 20_000_000
 """What a notebook prints beyond this is dropped."""
@@ -68,6 +70,20 @@ class Progress:
         return f"cell {self._done + 1}" + (f", “{self._note}”" if self._note else "")
 
 
+class ExitedError(Exception):
+    """A cell has asked for the end."""
+
+
+def refuse_exit(cell: Any, cell_index: int, execute_reply: Any) -> None:
+    """End at a cell that quits, as R's may: its kernel lives on and would run the cells after it.
+
+    A hook of nbclient's client.
+    """
+    payload = execute_reply.get("content", {}).get("payload", ())
+    if any(one.get("source") == "ask_exit" and not one.get("keepkernel") for one in payload):
+        raise ExitedError
+
+
 class LimitedLog:
     """Stands before a stream and drops what comes after the limit."""
 
@@ -93,6 +109,9 @@ def main() -> None:
     """Execute the job; the last line of progress says how it ended."""
     # Applications wait for the gateway and its scorers; nobody waits that way for a notebook.
     os.nice(5)
+    # Where R's verbs find Python, and R its letters.
+    os.environ.setdefault("TILTYARD_PYTHON", sys.executable)
+    os.environ.setdefault("LANG", "C.UTF-8")
     job = Job.read(Path(sys.argv[1]))
     lifeline = _lifeline(int(sys.argv[2]))
     threading.Thread(target=_die_with_runner, args=(lifeline,), daemon=True).start()
@@ -108,6 +127,8 @@ def _execute(job: Job, progress: Progress) -> str | None:
         notebook = _papermill(job, progress)
     except PapermillExecutionError as error:
         return _raised(error, progress)
+    except ExitedError:
+        return f"the notebook exited at {progress.place()}: the cells after it never ran"
     except DeadKernelError:
         return f"the kernel died at {progress.place()}: it was killed or ran out of memory"
     # Whatever else papermill or the kernel's start raises ends this run, not the runner.
@@ -122,6 +143,8 @@ def _execute(job: Job, progress: Progress) -> str | None:
 
 def _papermill(job: Job, progress: Progress) -> Any:
     notebook = read_notebook(Path(job.source))
+    for name in ("R", R_KERNEL):
+        papermill_translators.register(name, RTranslator)
     progress.begin(notebook)
     output = LimitedLog(sys.stdout, LOG_BYTES)
     return execute_notebook(
@@ -134,6 +157,7 @@ def _papermill(job: Job, progress: Progress) -> Any:
         stderr_file=output,
         cwd=str(Path(job.source).parent),
         on_cell_start=progress.cell_start,
+        on_cell_executed=refuse_exit,
         config=Config(KernelManager={"transport_encryption": "auto"}),
     )
 
@@ -142,6 +166,8 @@ def _raised(error: Any, progress: Progress) -> str:
     lines = _ANSI.sub("", "\n".join(error.traceback)).splitlines()
     print("\n".join(lines), file=sys.stderr, flush=True)
     message = f"{error.ename}: {error.evalue}" if error.evalue else str(error.ename)
+    # R's messages say themselves that they are errors, and where.
+    message = message.removeprefix("ERROR: ").strip()
     return "\n".join([f"{message} ({progress.place()})", *lines[-_TRACEBACK_LINES:]])
 
 

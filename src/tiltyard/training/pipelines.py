@@ -11,9 +11,13 @@ from typing import Any
 import nbformat
 
 from tiltyard.errors import InvalidInputError, NotFoundError
+from tiltyard.training.r_defaults import UNKNOWN, assigned
 
 STEPS = ("prepare", "train")
 PARAMETERS_TAG = "parameters"
+
+PYTHON, R = "python", "r"
+R_KERNEL = "ir"
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _UNKNOWN = object()
@@ -95,10 +99,18 @@ def parse_notebook(text: str, name: str) -> Any:
         raise InvalidInputError(f"{name} is no Jupyter notebook: {error}.") from None
 
 
+def language_of(notebook: Any) -> str:
+    """Return the language that a notebook's kernel speaks: ``r``, else ``python``."""
+    spec = notebook.metadata.get("kernelspec", {})
+    told = notebook.metadata.get("language_info", {}).get("name") or spec.get("language", "")
+    return R if str(told).lower() == R or spec.get("name") == R_KERNEL else PYTHON
+
+
 def declared_parameters(notebook: Any) -> dict[str, Parameter]:
     """Return what the cell tagged ``parameters`` assigns, in its order.
 
-    papermill's own inspection passes over a line with a second equals sign, so Python reads it.
+    papermill's own inspection passes over a line with a second equals sign, so Python reads it. Of
+    R's assignments those count that begin a line.
 
     Raises:
         InvalidInputError: the cell is no Python.
@@ -106,6 +118,8 @@ def declared_parameters(notebook: Any) -> dict[str, Parameter]:
     cells = [c for c in notebook.cells if PARAMETERS_TAG in c.metadata.get("tags", [])]
     if not cells:
         return {}
+    if language_of(notebook) == R:
+        return {name: _of_r(name, value) for name, value in assigned(cells[0].source).items()}
     try:
         statements = ast.parse(cells[0].source).body
     except SyntaxError as error:
@@ -135,6 +149,14 @@ def effective_parameters(
     """Return the defaults with the given ones over them; computed defaults are left out."""
     defaults = {name: p.default for name, p in declared.items() if p.literal}
     return {**defaults, **given}
+
+
+def _of_r(name: str, value: Any) -> Parameter:
+    if value is UNKNOWN or not _is_json(value):
+        return Parameter(name, (), literal=False)
+    # What a scalar's default is a list may be, and the other way round: R has vectors only.
+    types = _types_of(value)
+    return Parameter(name, () if types in {("list",), ("dict",)} else types, value)
 
 
 def _declared(statement: ast.stmt) -> list[Parameter]:

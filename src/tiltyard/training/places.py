@@ -4,18 +4,22 @@ from tiltyard.containers.ending import end_all
 from tiltyard.containers.labels import Role
 from tiltyard.settings import Settings
 from tiltyard.training.container import ContainerPlace
+from tiltyard.training.pipelines import PYTHON
 from tiltyard.training.place import Place
 from tiltyard.training.process import ProcessPlace
 from tiltyard.training.processes import kill_all
+from tiltyard.training.r_process import RProcessPlace
 
 
-def place_of(settings: Settings) -> Place:
-    """Return the place that `runtime` names.
+def place_of(settings: Settings, language: str = PYTHON) -> Place:
+    """Return the place that `runtime` names, for notebooks of a language.
 
     Raises:
         TiltyardError: nothing can be executed there, saying what to do.
     """
-    return ContainerPlace(settings) if settings.runtime == "docker" else ProcessPlace(settings)
+    if settings.runtime == "docker":
+        return ContainerPlace(settings, language)
+    return ProcessPlace(settings) if language == PYTHON else RProcessPlace(settings)
 
 
 def end_left_over(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """What a run is to do: its notebook, parameters, data and key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tiltyard.training.pipelines import (
     declared_parameters,
     effective_parameters,
     find_notebook,
+    language_of,
     read_notebook,
 )
 from tiltyard.types.registry import HistorySnapshot, RunKind, RunRequest, Version
@@ -25,6 +26,8 @@ WINDOW = ("start", "end")
 MODEL = "model"
 """A notebook that declares it can serve several models; a run's model is given by it."""
 
+Environment = Callable[[str], str]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -33,6 +36,7 @@ class Plan:
     Attributes:
         parameters: the given ones, checked.
         effective: with the notebook's defaults.
+        language: of the notebook: ``python`` or ``r``.
         notebook_digest: of the notebook's code.
         history: the snapshot to train on; None for prepare.
         key: of the run; None for prepare, whose input nobody can hash.
@@ -41,20 +45,23 @@ class Plan:
     notebook: Notebook
     parameters: dict[str, Any]
     effective: dict[str, Any]
+    language: str
     notebook_digest: str
     model: str
     history: HistorySnapshot | None = None
     key: str | None = None
 
 
-def plan_run(client: ControlClient, pipelines: Path, request: RunRequest, environment: str) -> Plan:
+def plan_run(
+    client: ControlClient, pipelines: Path, request: RunRequest, environment: Environment
+) -> Plan:
     """Return what a request comes to.
 
     Args:
         client: of control.
         pipelines: their folder.
         request: of a person or a scheduler.
-        environment: digest of the software that it is to be executed with.
+        environment: tells by language the digest of the software that it is executed with.
 
     Raises:
         NotFoundError: no such pipeline, model or history.
@@ -83,7 +90,7 @@ def check_request(pipelines: Path, request: RunRequest) -> None:
 
 
 def _retraining(
-    client: ControlClient, pipelines: Path, request: RunRequest, environment: str
+    client: ControlClient, pipelines: Path, request: RunRequest, environment: Environment
 ) -> Plan:
     model = request.model or request.pipeline
     version = _champion(client, model)
@@ -122,6 +129,7 @@ def _plan(notebook: Notebook, given: Mapping[str, Any], model: str | None) -> Pl
         notebook=notebook,
         parameters=parameters,
         effective=effective,
+        language=language_of(content),
         notebook_digest=notebook_digest(content),
         model=model or str(effective.get(MODEL) or notebook.pipeline),
     )
@@ -135,7 +143,8 @@ def _with_model(
     return {MODEL: model, **given}
 
 
-def _with_history(plan: Plan, history: HistorySnapshot, environment: str) -> Plan:
+def _with_history(plan: Plan, history: HistorySnapshot, environment: Environment) -> Plan:
     modules = module_digests(plan.notebook.path.parent)
-    key = run_key(plan.notebook_digest, modules, plan.effective, environment, history.digest)
+    software = environment(plan.language)
+    key = run_key(plan.notebook_digest, modules, plan.effective, software, history.digest)
     return replace(plan, history=history, key=key)

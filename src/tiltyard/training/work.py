@@ -76,9 +76,9 @@ class Work:
 
     def _results(self) -> dict[str, object]:
         request = self._run.request
-        place = place_of(self._settings)
         pipelines = self._settings.pipelines.path
-        plan = self._insist(lambda: plan_run(self._as_run, pipelines, request, place.environment))
+        plan = self._insist(lambda: plan_run(self._as_run, pipelines, request, self._software))
+        place = place_of(self._settings, plan.language)
         found = None if request.force else self._known_version(plan)
         if found is None:
             self._execute(place, plan)
@@ -90,6 +90,9 @@ class Work:
         if request.deploy:
             self._deploy(plan, version)
         return told
+
+    def _software(self, language: str) -> str:
+        return place_of(self._settings, language).environment
 
     def _known_version(self, plan: Plan) -> int | None:
         key = plan.key

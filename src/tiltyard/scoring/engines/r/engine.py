@@ -1,5 +1,6 @@
 """The R engine: a worker for each CPU, each with one batch at a time."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -46,6 +47,7 @@ class REngine(Engine):
         workers: int | None = None,
         hang_s: float = HANG_S,
     ) -> None:
+        self._dtypes = manifest.dtypes
         self._frames = RFrames(manifest.signature, manifest.dtypes)
         self._answers = Answers(manifest.signature.output)
         self._hang_s = hang_s
@@ -58,6 +60,12 @@ class REngine(Engine):
         if not (folder / MODEL_FILE).exists():
             raise LoadError(f"This version has no {MODEL_FILE}: it was not logged from R.")
         return cls(folder, manifest)
+
+    def following(self, signature: Signature) -> Self:
+        """Return this engine, with these policies for its inputs, over the same workers."""
+        other = copy.copy(self)
+        other._frames = RFrames(signature, self._dtypes)  # noqa: SLF001  its own class
+        return other
 
     @property
     def pids(self) -> tuple[int, ...]:

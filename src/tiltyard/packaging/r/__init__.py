@@ -1,0 +1,1 @@
+"""What the R package `tiltyard` asks for: Python's own verbs, with tables that R reads exactly."""
