@@ -198,7 +198,7 @@ def test_an_engine_that_there_is_not_is_refused(
 ) -> None:
     """Before anything is started; those there are are named."""
     add_version(control, tmp_path / "v1")
-    with pytest.raises(NotFoundError, match="Known: onnx, sklearn"):
+    with pytest.raises(NotFoundError, match="Known: onnx, r, sklearn"):
         control.client("scientist").deploy("bikes", 1, engine="abacus")
     assert control.client("scientist").deploy("bikes", 1, engine="onnx").engine == "onnx"
 

@@ -107,23 +107,26 @@ def test_containers_run_on_when_everything_else_is_killed(
 
 
 def test_a_row_that_kills_its_container(
-    docker_yard: Yard, docker_token: str, versions: Versions
+    furnish: Furnish, images_lock: Path, versions: Versions, tmp_path: Path
 ) -> None:
     """It gets a 422, and others are served."""
-    with docker_yard.client() as client:
-        before = client.model(MODEL).champion
-        assert client.add_version(MODEL, tar_of(versions.folder(4))).version == 4
-        client.deploy(MODEL, 4, engine="sklearn")
-        wait_for(lambda: healthy(client, 4), 60, "healthy")
-        client.promote(MODEL, 4, before, "to see a row kill it")
+    yard = Yard(tmp_path, **docker_settings(images_lock))
+    try:
+        yard.start()
+        token = furnish(yard, 1)
+        with yard.client() as client:
+            assert client.add_version(MODEL, tar_of(versions.folder(4))).version == 2
+            client.deploy(MODEL, 2, engine="sklearn")
+            wait_for(lambda: healthy(client, 2), PATIENCE_S, "healthy")
+            client.promote(MODEL, 2, 1, "to see a row kill it")
         good = {"x": 1.0, "y": 0.5, "part": "noon"}
-        assert call(docker_yard, docker_token, good)[0] == 200
-        status, body = call(docker_yard, docker_token, {**good, "x": 666.0})
+        wait_for(lambda: call(yard, token, good)[0] == 200, PATIENCE_S, "an answer")
+        status, body = call(yard, token, {**good, "x": 666.0})
         assert status == 422
         assert "predictions" not in body
-        wait_for(lambda: call(docker_yard, docker_token, good)[0] == 200, PATIENCE_S, "an answer")
-        client.promote(MODEL, before or 1, 4, "back")
-        client.retire(MODEL, 4)
+        wait_for(lambda: call(yard, token, good)[0] == 200, PATIENCE_S, "an answer")
+    finally:
+        yard.stop()
 
 
 @pytest.fixture
